@@ -1,0 +1,142 @@
+"""The ``recsys-course`` command: reads the arguments and calls one function of `recsys_course.commands`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import recsys_course
+from recsys_course import commands
+
+Parser = argparse.ArgumentParser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one subcommand.
+
+    Args:
+        arguments: None takes those of the process.
+
+    Returns:
+        0 when all went well, 1 on an error, 130 when it was interrupted; a wrong option exits with 2.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # an old Windows console has no ✓
+            stream.reconfigure(errors="replace")
+    options = vars(_parser().parse_args(arguments))
+    run = options.pop("run")
+    try:
+        status = run(**options) or 0
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `recsys-course claims | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if not isinstance(error, commands.expected_errors()):
+            raise
+        print(f"recsys-course: {error}", file=sys.stderr)
+        return 1
+
+
+def _lab_options(parser: Parser) -> None:
+    parser.add_argument("--no-browser", dest="browser", action="store_false", help="print the address, open nothing")
+    parser.add_argument("--port", type=_port, help="the port to use; without it the first free one from 8888")
+
+
+def _data_options(parser: Parser) -> None:
+    parser.add_argument("names", nargs="*", metavar="NAME", help="without it, what the lessons need so far")
+    parser.add_argument("--all", action="store_true", help="everything, the large data sets and the models too")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--list", action="store_true", help="show what there is, its size, licence and source")
+    what.add_argument("--path", action="store_true", help="print where it is kept")
+    what.add_argument("--bundle", type=Path, metavar="DIR", help="copy it to DIR, for a computer without a network")
+
+
+def _reset_options(parser: Parser) -> None:
+    parser.add_argument("lesson", help="its number, such as 02")
+
+
+def _progress_options(parser: Parser) -> None:
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--export", type=Path, metavar="FILE", help="write your record to FILE")
+    what.add_argument("--import", type=Path, metavar="FILE", dest="merge", help="add the record in FILE to yours")
+
+
+def _clean_options(parser: Parser) -> None:
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _lint_options(parser: Parser) -> None:
+    parser.add_argument("--complete", action="store_true", help="also demand an answer to every article question")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand: its name, its line of help, what it calls and how its options are added."""
+
+    name: str
+    help: str
+    run: Callable[..., int | None]
+    add_options: Callable[[Parser], None] = lambda parser: None
+
+
+GROUPS = {
+    "learn": (
+        Command("lab", "open JupyterLab at lesson 00, data and your own copies in place", commands.lab, _lab_options),
+        Command("next", "name the one thing to do now", commands.next_),
+        Command("progress", "show what you have solved, or move it", commands.progress, _progress_options),
+    ),
+    "your copies in my/": (
+        Command("update", "bring new versions of lessons, your answers carried over", commands.update),
+        Command("reset", "start a lesson afresh; your copy goes to my/backup", commands.reset, _reset_options),
+    ),
+    "data": (
+        Command("data", "fetch or list data sets and models", commands.data, _data_options),
+        Command("clean", "remove the fetched data and your record, after asking", commands.clean, _clean_options),
+    ),
+    "behind the course": (
+        Command("claims", "list what the course states and where it is proved", commands.claims),
+        Command("lint", "check the interview questions", commands.lint, _lint_options),
+    ),
+}
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="recsys-course",
+        usage="recsys-course COMMAND [options]",
+        description="A Jupyter course and interview practice on recommender systems.",
+        epilog=_overview(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"recsys-course {recsys_course.__version__}")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND", help=argparse.SUPPRESS)
+    for command in (command for group in GROUPS.values() for command in group):
+        description = f"{command.help[0].upper()}{command.help[1:]}."
+        sub = subparsers.add_parser(command.name, prog=f"recsys-course {command.name}", description=description)
+        command.add_options(sub)
+        sub.set_defaults(run=command.run)
+    return parser
+
+
+def _overview() -> str:
+    lines = []
+    for title, group in GROUPS.items():
+        lines += [f"{title}:", *(f"  {command.name:<10}{command.help}" for command in group), ""]
+    return "\n".join([*lines, "example: recsys-course reset 02", "`recsys-course COMMAND --help` says more."])
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: it is a number from 1 to 65535")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
