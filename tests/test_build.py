@@ -135,7 +135,7 @@ def test_a_question_brings_its_prompt_in_two_languages_and_a_place_to_answer(roo
     assert "#### Question H02 · mid · 5 min" in prompt
     assert "Define precision@k and recall@k." in prompt
     assert "定义 Precision@K" in prompt
-    assert "(../solutions/01_count.ipynb)" in prompt
+    assert "(../solutions/01_count.ipynb#cell-id=01-reply-h02)" in prompt
     assert cell(learners(root), "01-reply-h02").source == "*Your answer here.*"
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import gc
 import sys
 import warnings
 
@@ -85,9 +86,10 @@ class TestWhatALearnerReads:
             return 0
 
         assert "`yield` makes a generator" in failure(lambda hits, n: (yield 1))[1]
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # nobody awaits the coroutine
+        with warnings.catch_warnings(record=True) as complaints:
             assert "write `def`" in failure(waits)[1]
+            gc.collect()
+        assert not complaints  # that nobody awaited the coroutine
         assert "parentheses of a call" in failure(lambda hits, n: hits.sum)[1]
         assert "Wrap it in list" in failure(lambda hits, n: map(float, n))[1]
 
@@ -162,6 +164,18 @@ class TestMisconceptions:
         )  # fmt: skip
         assert failure(lambda n: 2 / (2 * n), of)[1] == "  no guard against 0"
         assert failure(lambda n: [1 / n][5], of)[1] == "  hint(answer) helps."
+
+    def test_a_changed_input_comes_before_what_is_wrong_besides(self):
+        def recall(hits, n_relevant):
+            return hits.logical_not_().logical_not().sum(dim=1) / hits.shape[1]
+
+        assert failure(recall)[1].startswith("  Whoever calls it still needs `hits`")
+
+    def test_a_buffer_that_is_filled_again_does_not_hide_the_mistake(self):
+        buffer = torch.zeros(1)
+        off_by_one = (lambda n: torch.tensor([n + 1.0]), "one too many")
+        of = exercise(lambda n: torch.tensor([float(n)]), (1,), (5,), mistakes=(off_by_one, *RECALL.mistakes[1:]))
+        assert failure(lambda n: buffer.fill_(n + 1), of)[1] == "  one too many"
 
     def test_changing_the_input_can_be_a_mistake_with_its_own_message(self):
         def in_place(items):

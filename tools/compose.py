@@ -85,9 +85,10 @@ class Course:
             yield name.lower(), prompt.replace("](/", "](../"), answer.replace("](/", "](../")
 
     def _prompts(self, lesson: Lesson, cell: Cell) -> Iterator[NotebookNode]:
-        answer = f"[the model answer and its rubric](../solutions/{lesson.path.stem}.ipynb)"
         for name, prompt, _ in self._questions(lesson, cell):
-            text = f"{prompt}\n\nAnswer aloud or below, then grade yourself with {answer}."
+            answer = f"../solutions/{lesson.path.stem}.ipynb#cell-id={lesson.number}-reply-{name}"
+            grade = f"grade yourself with [the model answer and its rubric]({answer})"
+            text = f"{prompt}\n\nAnswer aloud or below, then {grade}."
             yield new_markdown_cell(text, id=f"{lesson.number}-question-{name}")
             yield new_markdown_cell(TEXT_STUB, id=f"{lesson.number}-reply-{name}")
 

@@ -19,7 +19,6 @@ from scipy import sparse
 NUMERIC = "biufc"  # numpy's letters for bool, int, unsigned int, float and complex
 WHOLE = "biu"
 LARGE = 10_000_000  # arrays beyond this size are looked at in place: one may be a small array seen as gigabytes
-DEEP = 20  # levels; a list may contain itself
 
 
 class Record(NamedTuple):
@@ -36,24 +35,24 @@ class Opaque(NamedTuple):
     value: object
 
 
-def plain(value: object, *, opaque: bool = True, depth: int = 0) -> object:
+def plain(value: object, *, opaque: bool = True) -> object:
     """Return a plain copy of a value.
 
     Args:
         value: anything.
         opaque: keep what has no plain form, not only its kind.
-        depth: how deep this value lies in another one.
+
+    Raises:
+        Exception: the value is of a learner's own making and defends itself, or contains itself.
     """
 
     def inner(item: object) -> object:
-        return plain(item, opaque=opaque, depth=depth + 1)
+        return plain(item, opaque=opaque)
 
     if value is None or isinstance(value, bytes):
         return value
     if isinstance(value, str):
         return str.__str__(value)
-    if depth > DEEP:
-        return Opaque("a very deep nesting", None)
     for convert in (_numbers, _record, _collection):
         result = convert(value, inner)
         if result is not None:

@@ -60,7 +60,7 @@ def _added_up(users: np.ndarray, films: np.ndarray) -> Table:
 
 
 BUILD_INTERACTIONS = Exercise(
-    id="01.build-interactions",
+    id="01.build_interactions",
     level="medium",
     minutes=8,
     reference=build_interactions,
@@ -137,7 +137,7 @@ def _top(counts: Tensor, p: float, round_=round, least: int = 1, descending: boo
 
 
 LONG_TAIL_SHARE = Exercise(
-    id="01.long-tail-share",
+    id="01.long_tail_share",
     level="easy",
     minutes=6,
     reference=long_tail_share,
@@ -275,7 +275,7 @@ MEH = _world(*((user, film, 3 - 2 * film) for user in range(3) for film in range
 ALMOST_ALL = _world(*((0, film, 5) for film in range(5)), (1, 5, 4), (2, 5, 5), (3, 1, 3))
 
 POPULAR_UNSEEN = Exercise(
-    id="01.popular-unseen",
+    id="01.popular_unseen",
     level="medium",
     minutes=10,
     reference=popular_unseen,
@@ -375,7 +375,7 @@ def _off_by(answer: Callable[[], float], case: tuple) -> str | None:
 
 
 CORES_NEEDED = Exercise(
-    id="01.cores-needed",
+    id="01.cores_needed",
     level="stretch",
     minutes=5,
     reference=cores_needed,
