@@ -1,5 +1,7 @@
 import pytest
 
+pytest.register_assert_rewrite("contract")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_of_the_learner(tmp_path_factory):

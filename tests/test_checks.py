@@ -282,3 +282,10 @@ class TestRecords:
     def test_two_exercises_of_one_lesson_cannot_share_a_name(self):
         with pytest.raises(ValueError, match="two exercises of one lesson are named 'recall'"):
             bind([RECALL, RECALL])
+
+
+def test_a_notebook_wraps_long_messages_between_words():
+    long = CheckFailed("✗ 99.recall(hits=[[True]]): expected [0.5], got [1.0]\n  " + "You divided by k. " * 12)
+    lines = long._render_traceback_()
+    assert len(lines) > 2 and max(map(len, lines)) <= 96
+    assert " ".join(" ".join(lines).split()) == " ".join(str(long).split())

@@ -10,13 +10,15 @@ from recsys_course.checks.record import Exercise
 from recsys_course.checks.verdict import examine
 
 PRINTED_LINES, PRINTED_WIDTH = 10, 200
+NOTEBOOK_WIDTH = 96  # characters that fit into a cell's output, so that no word is cut in two
 
 
 class CheckFailed(AssertionError):
     """A wrong answer. A notebook shows the message alone; pytest, nbval and plain Python see an exception."""
 
     def _render_traceback_(self) -> list[str]:
-        return str(self).splitlines()
+        wrapped = (textwrap.wrap(line, NOTEBOOK_WIDTH, subsequent_indent="  ") for line in str(self).splitlines())
+        return [part for parts in wrapped for part in parts]
 
 
 def bind(exercises: Iterable[Exercise]) -> tuple[Callable, Callable, Callable]:

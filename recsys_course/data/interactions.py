@@ -88,13 +88,13 @@ class Interactions:
     @cached_property
     def ptr(self) -> Tensor:
         """Int64 ``[n_users + 1]``: the events of user ``u`` are rows ``ptr[u]`` to ``ptr[u + 1]``."""
-        counts = torch.bincount(self.users, minlength=self.n_users)  # [n_users]
-        return torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+        counts = np.bincount(self.users.numpy(), minlength=self.n_users)  # [n_users]
+        return torch.from_numpy(np.concatenate([[0], counts.cumsum()]))
 
     @cached_property
     def keys(self) -> Tensor:
         """One sorted number for each user-item pair, ``user * n_items + item``, int64 ``[n_events]``."""
-        return (self.users * self.n_items + self.items).sort().values
+        return torch.from_numpy(np.sort(self.users.numpy() * self.n_items + self.items.numpy()))
 
     def select(self, keep: Tensor) -> "Interactions":
         """The events where ``keep``, bool ``[n_events]``, is true; users and items keep their numbers."""

@@ -16,7 +16,7 @@ from recsys_course.metrics.lists import (
     miscalibration,
     novelty,
 )
-from recsys_course.metrics.offpolicy import effective_sample_size, importance_weights, ips, snips
+from recsys_course.metrics.offpolicy import Estimate, effective_sample_size, importance_weights, ips, snips
 from recsys_course.metrics.ranking import (
     ACCURACY,
     GroupedAUC,
@@ -35,6 +35,7 @@ from recsys_course.metrics.ranking import (
 
 __all__ = [
     "ACCURACY",
+    "Estimate",
     "Evaluation",
     "GroupedAUC",
     "Interval",

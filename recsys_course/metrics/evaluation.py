@@ -88,7 +88,9 @@ def evaluate(
     users = test.users.unique()
     if not len(users):
         raise ValueError("the test set holds no event: nobody can be judged (were all held-out ratings below 4?)")
-    batches = tqdm(users.split(batch_size), desc="recommending", leave=False, disable=len(users) <= 4 * batch_size)
+    batches = users.split(batch_size)
+    if len(batches) > 4:
+        batches = tqdm(batches, desc="recommending", leave=False)
     lists = [model.recommend(u, k, exclude_seen=exclude_seen, candidates=candidates) for u in batches]
     recommended = torch.cat(lists)  # [n_judged, k]
     return judge(recommended, model.train_, test, users, name or type(model).__name__)

@@ -90,7 +90,7 @@ def recall(hits: Tensor, n_relevant: Tensor) -> Tensor:
     >>> recall(torch.tensor([[True, False, True]]), torch.tensor([4]))
     tensor([0.5000])
     """
-    return hits.sum(dim=1) / _some_relevant(n_relevant)
+    return hits.sum(dim=1) / n_relevant  # 0 / 0 is NaN
 
 
 def precision(hits: Tensor, n_relevant: Tensor) -> Tensor:
@@ -135,7 +135,7 @@ def average_precision(hits: Tensor, n_relevant: Tensor) -> Tensor:
     """
     ranks = torch.arange(1, hits.shape[1] + 1, device=hits.device)  # [k]
     total = (hits * hits.cumsum(dim=1) / ranks).sum(dim=1)  # [batch]
-    return total / _some_relevant(n_relevant).clamp(max=hits.shape[1])
+    return total / n_relevant.clamp(max=hits.shape[1])  # 0 / 0 is NaN
 
 
 def ndcg(hits: Tensor, n_relevant: Tensor) -> Tensor:
@@ -158,7 +158,7 @@ def ndcg(hits: Tensor, n_relevant: Tensor) -> Tensor:
     """
     gains = 1 / torch.arange(2, hits.shape[1] + 2, device=hits.device).log2()  # [k]
     perfect = gains.cumsum(0)[n_relevant.clamp(1, hits.shape[1]) - 1]  # [batch]
-    return _defined((hits * gains).sum(dim=1) / perfect, n_relevant)
+    return ((hits * gains).sum(dim=1) / perfect).masked_fill(n_relevant == 0, torch.nan)
 
 
 ACCURACY: dict[str, Metric] = {
@@ -224,17 +224,15 @@ def gauc(users: Tensor, scores: Tensor, labels: Tensor) -> GroupedAUC:
     return GroupedAUC(mean, int((weights > 0).sum()), int((weights == 0).sum()))
 
 
-def _some_relevant(n_relevant: Tensor) -> Tensor:
-    """The counts as float, NaN for 0, so that a division by them is NaN where nothing could be found."""
-    return n_relevant.float().masked_fill(n_relevant == 0, torch.nan)
-
-
 def _defined(values: Tensor, n_relevant: Tensor) -> Tensor:
     return values.masked_fill(n_relevant == 0, torch.nan)
 
 
 def _expand(n_events: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Every event of some users, when ``n_events`` end before ``stop``: its user's row and its own number."""
+    """Every event of some users, when ``n_events`` end before ``stop``: its user's row and its own number.
+
+    It is ``Interactions.rows`` without waking torch's threads for every block.
+    """
     row = np.repeat(np.arange(len(stop)), n_events)  # [events of these users]
     return row, np.arange(len(row)) + (stop - n_events.cumsum())[row]
 
