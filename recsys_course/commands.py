@@ -3,6 +3,8 @@
 What a subcommand needs is imported inside it, so that the command starts at once.
 """
 
+import itertools
+import operator
 import shutil
 import signal
 import sys
@@ -129,10 +131,12 @@ def claims() -> None:
     from recsys_course import claims
 
     try:
-        rows = [(claim["id"], claim["text"], claim["where"]) for claim in claims.index()]
+        place = operator.itemgetter("where")
+        by_place = itertools.groupby(sorted(claims.index(), key=place), key=place)
     except FileNotFoundError as error:
         raise UserError(str(error)) from error
-    _print_table(("claim", "what it states", "where it is proved"), rows)
+    for where, stated in by_place:
+        _print_table((where, "proves that"), [(claim["id"], claim["text"]) for claim in stated])
 
 
 def lint(complete: bool = False) -> int:
