@@ -228,24 +228,24 @@ check(find_leak)
 
 
 # %%
+MAKERS = (
+    models.Random,
+    lambda seed: models.Popularity(),
+    lambda seed: models.ItemKNN(),
+    lambda seed: models.EASE(),
+)
+
+
 def judge_all(name: str, seeds: tuple[int, ...] = (0, 1, 2)) -> list[metrics.Evaluation]:
     """Four models on one split; each user's value is the mean over the seeds."""
-    makers = (
-        models.Random,
-        lambda _: models.Popularity(),
-        lambda _: models.ItemKNN(),
-        lambda _: models.EASE(),
-    )
-    splits = [data.frozen_split(ratings, name, seed) for seed in seeds]
-    return [
-        metrics.average_seeds(
-            [
-                metrics.evaluate(make(s).fit(cut.train), cut.test)
-                for s, cut in zip(seeds, splits, strict=True)
-            ]
-        )
-        for make in makers
-    ]
+    rows = []
+    for make in MAKERS:
+        runs = []
+        for seed in seeds:
+            cut = data.frozen_split(ratings, name, seed)
+            runs.append(metrics.evaluate(make(seed).fit(cut.train), cut.test))
+        rows.append(metrics.average_seeds(runs))
+    return rows
 
 
 results = {name: judge_all(name) for name in ("random", "last", "time")}

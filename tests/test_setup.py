@@ -478,7 +478,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(setup, clone, capsys, m
 
 def test_make_passes_the_chosen_python_and_the_options_on():
     shown = subprocess.run(
-        ["make", "-n", "lab", "test", "PYTHON=python3.12", "ARGS=-k metrics"],
+        ["make", "--no-print-directory", "-n", "lab", "test", "PYTHON=python3.12", "ARGS=-k metrics"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert shown.splitlines() == [
