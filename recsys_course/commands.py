@@ -110,7 +110,8 @@ def clean(yes: bool = False) -> None:
     """Remove the fetched data and the learner's record, after asking."""
     from recsys_course import assets, progress
 
-    paths = [assets.cache_dir() / name for name in assets.ASSETS]
+    cache = assets.cache_dir()
+    paths = [cache / file for name in assets.ASSETS for file in (name, f".{name}.work")]  # fetched, half fetched
     paths += [progress.folder() / name for name in ("progress.jsonl", "progress.lock")]
     paths = [path for path in paths if path.exists()]
     if not paths:
@@ -121,8 +122,9 @@ def clean(yes: bool = False) -> None:
     if not yes and not _agrees("Remove all of this? Your notebooks in my/ stay. [y/N] "):
         print("Nothing was removed.")
         return
-    for path in paths:
-        _remove(path)
+    for path in [*paths, *(cache / f".{name}.lock" for name in assets.ASSETS)]:
+        if path.exists():
+            _remove(path)
     print("Removed.")
 
 
