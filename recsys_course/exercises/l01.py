@@ -9,14 +9,17 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from recsys_course import data
 from recsys_course.checks import Exercise, bind
-from recsys_course.data import Interactions
 from recsys_course.review import Review
 
 Table = tuple[np.ndarray, np.ndarray, sparse.csr_matrix]
 
 
-def build_interactions(users: np.ndarray, films: np.ndarray) -> Table:
+def build_interactions(
+    users: np.ndarray,
+    films: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, sparse.csr_matrix]:
     """Number raw ids from 0 and fill a sparse table: int64 ``[n_events]`` twice.
 
     Returns:
@@ -25,7 +28,8 @@ def build_interactions(users: np.ndarray, films: np.ndarray) -> Table:
     """
     user_ids, rows = np.unique(users, return_inverse=True)
     film_ids, columns = np.unique(films, return_inverse=True)
-    table = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(user_ids), len(film_ids)))
+    shape = (len(user_ids), len(film_ids))
+    table = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)
     table.data[:] = 1  # scipy adds up pairs that occur twice
     return user_ids, film_ids, table
 
@@ -53,6 +57,25 @@ def _sorted_as_text(users: np.ndarray, films: np.ndarray) -> Table:
 def _one_numbering(users: np.ndarray, films: np.ndarray) -> Table:
     ids = sorted({*users.tolist(), *films.tolist()})
     return np.unique(users), np.unique(films), _numbered(users, films, ids, ids)[2]
+
+
+def _films_in_order_of_the_log(users: np.ndarray, films: np.ndarray) -> Table:
+    return _numbered(users, films, np.unique(users).tolist(), list(dict.fromkeys(films.tolist())))
+
+
+def _in_order_of_a_set(users: np.ndarray, films: np.ndarray) -> Table:
+    return _numbered(users, films, list(set(users.tolist())), list(set(films.tolist())))
+
+
+def _first_places(users: np.ndarray, films: np.ndarray) -> Table:
+    user_ids, rows = np.unique(users, return_index=True)
+    film_ids, columns = np.unique(films, return_index=True)
+    return user_ids, film_ids, _filled(rows, columns)
+
+
+def _places_for_ids(users: np.ndarray, films: np.ndarray) -> Table:
+    rows, columns = (np.unique(raw, return_inverse=True)[1] for raw in (users, films))
+    return rows, columns, build_interactions(users, films)[2]
 
 
 def _added_up(users: np.ndarray, films: np.ndarray) -> Table:
@@ -112,6 +135,25 @@ BUILD_INTERACTIONS = Exercise(
             lambda u, f: (*build_interactions(u, f)[:2], build_interactions(u, f)[2].T.tocsr()),
             "Rows and columns are swapped. One row a user, one column a film.",
         ),
+        (
+            _films_in_order_of_the_log,
+            "Your user ids ascend and your film ids do not: you number films in the order they appear. Sort both.",
+        ),
+        (_in_order_of_a_set, "A set has no order that you may rely on. Sort it: `sorted(set(...))`, or `np.unique`."),
+        (
+            _first_places,
+            "`return_index` says where each id occurs first. You need the place of every event's id among the sorted "
+            "ids: `return_inverse`.",
+        ),
+        (
+            _places_for_ids,
+            "You returned the row and column of each event in place of the ids. `np.unique` gives the sorted ids "
+            "first, the places second.",
+        ),
+        (
+            lambda u, f: (np.sort(u), np.sort(f), build_interactions(u, f)[2]),
+            "Your ids repeat: one entry for each event. Row numbers need each id once: `np.unique`.",
+        ),
         (_sorted_as_text, "You sorted the ids as text, so 10 comes before 9. Sort them as numbers."),
     ),
 )
@@ -132,6 +174,15 @@ def _films_for_share(counts: Tensor, p: float) -> float:
     return float(((reached < p).sum() + 1) / len(counts))
 
 
+def _share_in_python(counts: Tensor, p: float) -> float:
+    return sum(_top(counts, p).tolist()) / sum(counts.tolist())
+
+
+def _one_film_more(counts: Tensor, p: float) -> float:
+    held = counts.sort(descending=True).values.cumsum(0) / counts.sum()
+    return float(held[min(round(p * len(counts)), len(counts) - 1)])
+
+
 def _top(counts: Tensor, p: float, round_=round, least: int = 1, descending: bool = True) -> Tensor:
     return counts.sort(descending=descending).values[: max(least, round_(p * len(counts)))]
 
@@ -148,6 +199,7 @@ LONG_TAIL_SHARE = Exercise(
         (torch.tensor([10, 40, 20, 30, 0]), 0.35),
         (torch.tensor([3, 1, 4]), 0.01),
         (torch.tensor([2, 2, 2, 2]), 0.3),
+        (torch.tensor([5, 1, 5, 1]), 0.5),
         (torch.tensor([0, 0, 0]), 0.5),
     ),
     hidden=((torch.arange(100) ** 2, 0.1), (torch.tensor([8]), 0.5), (torch.tensor([1, 9, 5]), 1.0)),
@@ -198,17 +250,54 @@ LONG_TAIL_SHARE = Exercise(
             lambda c, p: float(_top(c, p, least=0).sum() / c.sum()),
             "For a tiny p you take no film at all. Take at least one.",
         ),
+        (
+            lambda c, p: float(_top(c, p, int, least=0).sum() / c.sum()),
+            "Two slips: `int` cuts 1.75 films down to 1 (use `round`), and for a tiny p no film is left (take one).",
+        ),
+        (
+            lambda c, p: float((c.sort(descending=True).values.cumsum(0) / c.sum() <= p).sum() / len(c)),
+            "You return a share of films: those that hold a share p of the ratings. Asked is the ratings' share.",
+        ),
+        (
+            lambda c, p: float(c.sort().values[-round(p * len(c)) :].sum() / c.sum()),
+            "For a tiny p you take the last 0 films, and Python reads `[-0:]` as all of them. Take at least one.",
+        ),
+        (
+            lambda c, p: 1 - float(_top(c, p).sum() / c.sum()),
+            "This is the share of the others, the tail. Asked is the share of the most-rated films.",
+        ),
+        (
+            lambda c, p: 100 * float(_top(c, p).sum() / c.sum()),
+            "You return percent. A share lies between 0 and 1.",
+        ),
+        (
+            _one_film_more,
+            "You took one film too many: `cumsum(0)[n]` holds the first n + 1 films, since places begin at 0.",
+        ),
+        (
+            lambda c, p: float(_top(c.unique(), p * len(c) / len(c.unique())).sum() / c.sum()),
+            "Films with equal counts became one: `unique` and `set` drop repeats. Sort all counts.",
+        ),
+        (
+            lambda c, p: float(c.argsort(descending=True)[: max(1, round(p * len(c)))].sum() / c.sum()),
+            "You added up film numbers: `argsort` and `.indices` give places. Add up the counts, `.values`.",
+        ),
+        (
+            _share_in_python,
+            "Without any rating Python stops at 0 / 0. There is nothing to share: return NaN, as torch does.",
+        ),
     ),
 )
 
 
-def popular_unseen(train: Interactions, users: Tensor, k: int) -> Tensor:
+def popular_unseen(train: data.Interactions, users: Tensor, k: int) -> Tensor:
     """The ``k`` films that most users liked and that this user has not rated: int64 ``[batch]`` to ``[batch, k]``.
 
     Equal counts are ordered by film number; ``-1`` stands where no film is left.
     """
     votes = train.positives().item_counts().float()  # [n_items]
-    scores = votes.expand(len(users), -1).masked_fill(train.dense(users), -torch.inf)  # [batch, n_items]
+    seen = train.dense(users)  # [batch, n_items]
+    scores = votes.expand(len(users), -1).masked_fill(seen, -torch.inf)  # [batch, n_items]
     best = scores.sort(dim=1, descending=True, stable=True)
     return best.indices.masked_fill(best.values == -torch.inf, -1)[:, :k]
 
@@ -220,48 +309,63 @@ def _ranked(scores: Tensor, banned: Tensor, k: int) -> Tensor:
     return best.indices.masked_fill(best.values == -torch.inf, -1)[:, :k]
 
 
-def _mean_rating(train: Interactions) -> Tensor:
+def _mean_rating(train: data.Interactions) -> Tensor:
     return _stars(train) / train.item_counts().clamp(min=1)
 
 
-def _stars(train: Interactions) -> Tensor:
+def _stars(train: data.Interactions) -> Tensor:
     return torch.zeros(train.n_items).scatter_add(0, train.items, train.ratings)
 
 
-def _cut_then_filter(train: Interactions, users: Tensor, k: int) -> Tensor:
+def _cut_then_filter(train: data.Interactions, users: Tensor, k: int) -> Tensor:
     seen = train.dense(users)
     lists = _ranked(train.positives().item_counts(), torch.zeros_like(seen), k)
     kept = lists.masked_fill(seen.gather(1, lists), -1)
     return kept.gather(1, (kept < 0).int().argsort(dim=1, stable=True))
 
 
-def _seen_films_again(train: Interactions, users: Tensor, k: int) -> Tensor:
+def _cut_then_punched(train: data.Interactions, users: Tensor, k: int) -> Tensor:
+    seen = train.dense(users)
+    lists = _ranked(train.positives().item_counts(), torch.zeros_like(seen), k)
+    return lists.masked_fill(seen.gather(1, lists), -1)
+
+
+def _votes_of_the_list(train: data.Interactions, users: Tensor, k: int) -> Tensor:
+    scores = train.positives().item_counts().float().expand(len(users), -1)
+    return scores.masked_fill(train.dense(users), -torch.inf).sort(dim=1, descending=True).values[:, :k]
+
+
+def _likes_of_others(train: data.Interactions, users: Tensor) -> Tensor:
+    return train.select(~torch.isin(train.users, users)).positives().item_counts()
+
+
+def _seen_films_again(train: data.Interactions, users: Tensor, k: int) -> Tensor:
     scores = train.positives().item_counts().float().expand(len(users), -1)
     masked = scores.masked_fill(train.dense(users), -torch.inf)
     return masked.sort(dim=1, descending=True, stable=True).indices[:, :k]
 
 
-def _zero_for_seen(train: Interactions, users: Tensor, k: int) -> Tensor:
+def _zero_for_seen(train: data.Interactions, users: Tensor, k: int) -> Tensor:
     votes = train.positives().item_counts() * ~train.dense(users)
     return votes.sort(dim=1, descending=True, stable=True).indices[:, :k]
 
 
-def _written_into_the_expanded_row(train: Interactions, users: Tensor, k: int) -> Tensor:
+def _written_into_the_expanded_row(train: data.Interactions, users: Tensor, k: int) -> Tensor:
     votes = train.positives().item_counts().float()
     votes[train.dense(users).any(dim=0)] = -torch.inf
     return votes.sort(descending=True, stable=True).indices[:k].expand(len(users), -1)
 
 
-def _later_film_first(train: Interactions, users: Tensor, k: int) -> Tensor:
+def _later_film_first(train: data.Interactions, users: Tensor, k: int) -> Tensor:
     votes = train.positives().item_counts().flip(0)
     flipped = _ranked(votes, train.dense(users).flip(1), k)
     return torch.where(flipped < 0, -1, train.n_items - 1 - flipped)
 
 
-def _world(*rows: tuple[int, int, int], n_users: int = 4, n_items: int = 6) -> Interactions:
+def _world(*rows: tuple[int, int, int], n_users: int = 4, n_items: int = 6) -> data.Interactions:
     """Rows of user, film, rating."""
     users, items, ratings = zip(*rows, strict=True)
-    return Interactions.from_events(users, items, ratings, n_users=n_users, n_items=n_items)
+    return data.Interactions.from_events(users, items, ratings, n_users=n_users, n_items=n_items)
 
 
 TWO_USERS = _world((0, 0, 5), (1, 0, 4), (1, 1, 5), n_users=2, n_items=3)
@@ -270,6 +374,9 @@ SMALL = _world(
     *((1, 0, 4), (1, 3, 2), (1, 1, 4)),
     *((2, 0, 5), (2, 3, 2), (2, 4, 5)),
     *((3, 1, 4), (3, 3, 5), (3, 2, 1)),
+)
+OUTSIDERS = _world(  # a user of the batch decides what another one gets
+    *((0, 3, 5), (1, 3, 4), (2, 1, 5), (3, 0, 5)), *((user, 2, 2) for user in range(3)), n_items=4
 )
 MEH = _world(*((user, film, 3 - 2 * film) for user in range(3) for film in range(2)), (0, 2, 5), (3, 3, 4), n_items=4)
 ALMOST_ALL = _world(*((0, film, 5) for film in range(5)), (1, 5, 4), (2, 5, 5), (3, 1, 3))
@@ -284,12 +391,14 @@ POPULAR_UNSEEN = Exercise(
         (SMALL, torch.tensor([0, 1, 2, 3]), 3),
         (MEH, torch.tensor([3]), 3),
         (ALMOST_ALL, torch.tensor([2, 0]), 3),
+        (OUTSIDERS, torch.tensor([0, 3]), 3),
     ),
     hidden=((SMALL, torch.tensor([3]), 2), (SMALL, torch.tensor([2, 0]), 6), (ALMOST_ALL, torch.tensor([1, 3, 0]), 2)),
     hints=(
         "Two ingredients: `train.positives().item_counts()` are the votes, `train.dense(users)` says what is seen.",
         "Give every user the votes as scores, `votes.expand(len(users), -1)`, then put -inf where the film is seen.",
-        "Sort with `descending=True, stable=True`, so that ties stay in film order. Where the score is -inf, write -1.",
+        "Sort with `descending=True, stable=True`, so that ties stay in film order (`topk` promises no order). Where "
+        "the score is -inf, write -1.",
     ),
     mistakes=(
         (
@@ -309,6 +418,39 @@ POPULAR_UNSEEN = Exercise(
         (
             lambda t, u, k: _ranked(t.positives(4.5).item_counts(), t.dense(u), k),
             "You counted only the 5s. A like is a rating of 4 or more: `>=`, or `train.positives()`.",
+        ),
+        (
+            lambda t, u, k: _ranked(t.positives(3).item_counts(), t.dense(u), k),
+            "You counted 3s as likes. Three stars are lukewarm: a like is a 4 or a 5.",
+        ),
+        (
+            lambda t, u, k: _ranked(t.positives().item_counts() / t.item_counts().clamp(min=1), t.dense(u), k),
+            "You ranked by the share of raters who liked the film. One like of one then beats 99 of 100: count likes.",
+        ),
+        (
+            lambda t, u, k: _ranked(_likes_of_others(t, u), t.dense(u), k),
+            "You dropped the likes of the users you recommend to. Everybody's likes count as votes.",
+        ),
+        (
+            lambda t, u, k: _ranked(t.positives().item_counts(), t.dense(torch.arange(len(u))), k),
+            "Row i of the answer belongs to user `users[i]`, not to user i: `train.dense(users)`.",
+        ),
+        (
+            lambda t, u, k: _ranked(t.positives().item_counts(), ~t.dense(u), k),
+            "Your mask is the wrong way round: only films that the user has rated are left.",
+        ),
+        (
+            lambda t, u, k: _ranked(t.positives().item_counts(), t.dense(u) | (t.positives().item_counts() == 0), k),
+            "You wrote -1 for unseen films that nobody liked yet. They come last, but they are films.",
+        ),
+        (
+            _votes_of_the_list,
+            "You returned the number of likes. Film numbers are the `.indices` of a sort, not its `.values`.",
+        ),
+        (
+            _cut_then_punched,
+            "You cut the list to k and then blanked out what is seen, so the best places are empty. Leave out seen "
+            "films first.",
         ),
         (
             lambda t, u, k: _ranked(t.positives().item_counts(), t.positives().dense(u), k),
@@ -390,11 +532,23 @@ CORES_NEEDED = Exercise(
     mistakes=(
         (
             lambda: 30_000 * 25e-6 / 0.6,
-            "You scored one candidate a request. Each request ranks 400: multiply before you divide.",
+            "Did you score one candidate a request? Each ranks 400. Or take µs for ns? A microsecond is 1e-6 s.",
         ),
         (
             lambda: 400 * 25e-6,
             "This is how long one request takes, 10 ms. 30,000 of them arrive every second.",
+        ),
+        (
+            lambda: 400 * 25e-6 / 0.6,
+            "That is enough for one request a second, and 30,000 arrive: multiply.",
+        ),
+        (
+            lambda: 30_000 / 0.6,
+            "Did you give each request a core of its own? Ranking takes it 10 ms, so a core can serve 100 a second.",
+        ),
+        (
+            lambda: 30_000 * 400 * 25 / 0.6,
+            "You multiplied by 25 seconds. The µ is missing: 25e-6.",
         ),
         (
             lambda: 30_000 * 400 / 0.6,
