@@ -27,8 +27,6 @@
 #
 # **You will be able to** frame a product goal as a prediction, a ranking and constraints; derive the serving funnel from a time budget; compute density, long-tail share and Gini; say what a rating, a click and a blank do not tell you; build the popularity baseline without its classic bugs, and measure it against chance.
 #
-# **Your first evening?** Meet user 50, do exercise 1.2, look at the picture of the experiment, do *Spot the bug*, then answer question A01 aloud. The rest can wait.
-#
 # ## Warm up and commit
 #
 # 1. Which ratings are likes here? <details><summary>answer</summary>4 and 5: a bit more than half of them.</details>
@@ -437,6 +435,27 @@ claim(
 # %% [markdown]
 # There, throwing dice is better. This is **popularity bias**: films that everybody knows take all the places. It feeds itself: what is shown gets rated, and what is rated gets shown. A mean over all likes hides it, so report head and tail apart. **What would change my mind?** Logs from a page that shows films at random. If Popularity's lead vanished there, I would call it an echo of the old page. These logs cannot rule that out.
 #
+# ### Exercise 1.4 - hold_out_future  |  stretch  |  8 min
+#
+# How is `time` cut? Hold out *everything* from one moment on, so that ratings of one second stay together.
+#
+# - **In:** `times`, int64 `[n_events]`, in any order; `share` in (0, 1). The moment: place `round((1 - share) * n_events)` of the sorted times.
+# - **Out:** bool `[n_events]`, true for what is held out.
+# - *Why it matters in interviews:* "how do you split?" asks whether your model knows the future.
+
+
+# %%
+def hold_out_future(times: Tensor, share: float) -> Tensor:
+    """Which ratings lie at or after the cut: int64 `[n_events]` to bool `[n_events]`."""
+    ### BEGIN SOLUTION
+    moment = times.sort().values[round((1 - share) * len(times))]
+    return times >= moment
+    ### END SOLUTION
+
+
+check(hold_out_future)
+
+# %% [markdown]
 # ## Spot the bug
 #
 # Commonly seen in tutorials: put the ratings into a table, sort the user's row, show the best. Three lines are wrong. Which, what would a user notice, and what will recall@10 be? Write it down before you run the measurement.
@@ -553,7 +572,7 @@ for film in honest.sort(descending=True, stable=True).indices[:7].tolist():
 # G04
 
 # %% [markdown]
-# ### Exercise 1.4 - cores_needed  |  stretch  |  5 min
+# ### Exercise 1.5 - cores_needed  |  stretch  |  5 min
 #
 # *Estimate in your head.* At the peak, 30,000 requests a second reach your ranking stage. Each ranks 400 candidates, at 25 µs a candidate on one core, and no core is loaded beyond 60 %. How many cores? Within a factor of 2 is right. *Why it matters in interviews:* a design without one number for its cost is a drawing.
 

@@ -565,6 +565,73 @@ CORES_NEEDED = Exercise(
     ),
 )
 
+
+def hold_out_future(times: Tensor, share: float) -> Tensor:
+    """Which ratings lie at or after the cut: int64 ``[n_events]`` to bool ``[n_events]``."""
+    moment = times.sort().values[round((1 - share) * len(times))]
+    return times >= moment
+
+
+def _place(times: Tensor, share: float) -> int:
+    return round((1 - share) * len(times))
+
+
+def _torn_apart(times: Tensor, share: float) -> Tensor:
+    held = torch.zeros(len(times), dtype=torch.bool)
+    held[times.argsort(stable=True)[_place(times, share) :]] = True
+    return held
+
+
+HOLD_OUT_FUTURE = Exercise(
+    id="01.hold_out_future",
+    level="stretch",
+    minutes=8,
+    reference=hold_out_future,
+    cases=(
+        (torch.tensor([10, 20, 30, 40, 90]), 0.4),
+        (torch.tensor([90, 20, 40, 10, 30]), 0.2),
+        (torch.tensor([10, 20, 20, 20, 30]), 0.4),
+        (torch.tensor([7, 7, 7]), 0.5),
+        (torch.tensor([50, 10, 40, 40, 20, 30, 40, 90, 60, 35]), 0.3),
+    ),
+    hidden=((torch.arange(40) * 7 % 23, 0.2), (torch.tensor([5, 1, 4, 2, 3]), 0.8)),
+    hints=(
+        "Sort a copy of the times. Which place of it has a share of `share` at or after it?",
+        "`moment = times.sort().values[round((1 - share) * len(times))]` is the first second that is held out.",
+        "Compare the unsorted times with the moment, so that the mask keeps the order of the rows: `times >= moment`.",
+    ),
+    mistakes=(
+        (
+            lambda times, share: torch.arange(len(times)) >= _place(times, share),
+            "You held out the last rows. Rows are in any order here: compare the times, not the places.",
+        ),
+        (
+            _torn_apart,
+            "You counted off ratings, so that ratings of the same second land on both sides. Hold out all of them.",
+        ),
+        (
+            lambda times, share: times > times.sort().values[_place(times, share)],
+            "You left the moment itself in training. Hold out everything at or after it: >=.",
+        ),
+        (
+            lambda times, share: times < times.sort().values[_place(times, share)],
+            "You marked the past: this is what the model may learn from. Mark what is held out.",
+        ),
+        (
+            lambda times, share: times >= times.sort().values[len(times) - _place(times, share)],
+            "You held out 1 - share of the ratings. The moment is at place round((1 - share) * n_events).",
+        ),
+        (
+            lambda times, share: times >= times.max() - share * (times.max() - times.min()),
+            "You cut the period, not the ratings: a share of the days can hold far more or far fewer ratings.",
+        ),
+        (
+            lambda times, share: times.sort().values >= times.sort().values[_place(times, share)],
+            "Your mask belongs to the sorted times. The rows keep their order: compare the times as they came.",
+        ),
+    ),
+)
+
 review = Review(
     id="01.review",
     faults={
@@ -578,5 +645,5 @@ review = Review(
     },
 )
 
-EXERCISES = (BUILD_INTERACTIONS, LONG_TAIL_SHARE, POPULAR_UNSEEN, CORES_NEEDED)
+EXERCISES = (BUILD_INTERACTIONS, LONG_TAIL_SHARE, POPULAR_UNSEEN, HOLD_OUT_FUTURE, CORES_NEEDED)
 check, hint, solution = bind(EXERCISES)

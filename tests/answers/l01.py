@@ -38,3 +38,9 @@ def popular_unseen(train, users, k):
 def cores_needed():
     seconds_of_work_in_a_second = 30_000 * 0.010  # 400 candidates of 25 µs are 10 ms
     return round(seconds_of_work_in_a_second / 0.6)
+
+
+def hold_out_future(times, share):
+    seconds = times.tolist()
+    moment = sorted(seconds)[round((1 - share) * len(seconds))]
+    return [not second < moment for second in seconds]
