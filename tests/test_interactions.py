@@ -218,3 +218,10 @@ def test_memory_grows_with_the_batch_and_the_events_and_never_with_users_times_i
     assert matrix.shape == (n_users, n_items)
     assert matrix.data.nbytes + matrix.indices.nbytes + matrix.indptr.nbytes < 10 * n_users
     assert events.keys.tolist() == [4_999_999, 1_999_999 * n_items + 3]
+
+
+def test_the_matrix_of_some_users_is_those_rows_of_the_whole_in_their_order():
+    events = Interactions.from_events([0, 0, 2, 2, 2], [1, 3, 0, 1, 1], n_users=4, n_items=5)
+    users = torch.tensor([2, 3, 0, 2])
+    assert (events.matrix(users).toarray() == events.matrix().toarray()[users.numpy()]).all()
+    assert events.matrix(users[:0]).shape == (0, 5)

@@ -121,11 +121,18 @@ class Interactions:
         seen[place, self.items[row]] = True
         return seen
 
-    def matrix(self) -> sparse.csr_matrix:
-        """One where a user has an event with an item, float32 CSR ``[n_users, n_items]``."""
-        ones = np.ones(len(self), dtype=np.float32)
-        shape = (self.n_users, self.n_items)
-        matrix = sparse.csr_matrix((ones, (self.users.numpy(), self.items.numpy())), shape=shape)
+    def matrix(self, users: Tensor | None = None) -> sparse.csr_matrix:
+        """One where a user has an event with an item, float32 CSR ``[n_users, n_items]``.
+
+        Args:
+            users: the only rows wanted, in this order, int64 ``[batch]``; the result is ``[batch, n_items]``.
+        """
+        place, items, n_rows = self.users, self.items, self.n_users
+        if users is not None:
+            place, row = self.rows(users)
+            items, n_rows = self.items[row], len(users)
+        ones = np.ones(len(items), dtype=np.float32)
+        matrix = sparse.csr_matrix((ones, (place.numpy(), items.numpy())), shape=(n_rows, self.n_items))
         matrix.data[:] = 1  # a pair that occurs twice counts once
         return matrix
 

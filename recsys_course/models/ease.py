@@ -25,7 +25,8 @@ class EASE(Recommender):
     def fit(self, train: Interactions) -> Self:
         """Invert one dense matrix: ``8 * n_items ** 2`` bytes, and time that grows with ``n_items ** 3``."""
         self.train_ = train
-        likes = train.positives().matrix()  # [n_users, n_items]
+        self.likes_ = train.positives()
+        likes = self.likes_.matrix()  # [n_users, n_items]
         gram = torch.from_numpy((likes.T @ likes).toarray()).double().to(device())  # [n_items, n_items]
         inverse = torch.linalg.inv(gram + self.reg * torch.eye(train.n_items, device=gram.device))
         self.weights_ = (-inverse / inverse.diagonal()).fill_diagonal_(0).float().cpu()  # [n_items, n_items]
@@ -33,6 +34,5 @@ class EASE(Recommender):
 
     def scores(self, users: Tensor, history: Interactions | None = None) -> Tensor:
         """Sum of the weights from the user's liked items: int64 ``[batch]`` to float ``[batch, n_items]``."""
-        events = self.train_ if history is None else history
-        likes = events.positives().matrix()[users.numpy()]  # [batch, n_items]
-        return torch.from_numpy(likes @ self.weights_.numpy())
+        likes = self.likes_ if history is None else history.positives()
+        return torch.from_numpy(likes.matrix(users) @ self.weights_.numpy())

@@ -28,7 +28,8 @@ class ItemKNN(Recommender):
     def fit(self, train: Interactions) -> Self:
         """Compute the similarities from the positives; memory grows with the pairs that share a user."""
         self.train_ = train
-        likes = train.positives().matrix()  # [n_users, n_items]
+        self.likes_ = train.positives()
+        likes = self.likes_.matrix()  # [n_users, n_items]
         together = (likes.T @ likes).tocoo()  # [n_items, n_items], users who like both
         others = together.row != together.col  # an item is not its own neighbour
         i, j, n = together.row[others], together.col[others], likes.sum(axis=0).A1.astype(np.float64)
@@ -39,9 +40,8 @@ class ItemKNN(Recommender):
 
     def scores(self, users: Tensor, history: Interactions | None = None) -> Tensor:
         """Summed similarity to the user's liked items: int64 ``[batch]`` to float ``[batch, n_items]``."""
-        events = self.train_ if history is None else history
-        likes = events.positives().matrix()[users.numpy()]  # [batch, n_items]
-        return torch.from_numpy((likes @ self.similar_.T).toarray())
+        likes = self.likes_ if history is None else history.positives()
+        return torch.from_numpy((likes.matrix(users) @ self.similar_.T).toarray())
 
 
 def keep_largest(matrix: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
