@@ -3,6 +3,7 @@
 Only marks that hit count: marking every line finds every fault and is told how many of the marks were wrong.
 """
 
+import contextlib
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
@@ -52,7 +53,8 @@ class Review:
     def _report(self, where: dict, fine: dict, marked: list[int], found: list[int]) -> None:
         complete = len(found) == len(where) == len(marked)
         if marked:
-            progress.record(self.id, "passed" if complete else "failed")
+            with contextlib.suppress(OSError):  # a disk that takes no record keeps nobody from learning
+                progress.record(self.id, "passed" if complete else "failed")
         sign = "✓" if complete else "…"
         wrong = len(marked) - len(found)
         print(f"{sign} {self.id}: {len(found)} of {len(where)} faults found, {wrong} marks were wrong")

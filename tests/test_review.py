@@ -56,3 +56,12 @@ def test_a_fault_that_left_the_specimen_is_noticed():
 def test_show_numbers_the_lines(capsys):
     REVIEW.show(specimen)
     assert capsys.readouterr().out.splitlines()[2] == "  3      share = total / (k + 1)"
+
+
+def test_a_record_that_cannot_be_written_keeps_no_review_from_being_judged(capsys, monkeypatch):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(progress, "record", full)
+    REVIEW.mark(specimen, [3])
+    assert "1 of 1 faults found" in capsys.readouterr().out
