@@ -171,7 +171,7 @@ BROKEN = {
     "a Markdown picture": ("# Start", "# ![](https://x.org/x.png) Start", "a picture without alternative text: https"),
     "a dead link": ("(00_start.ipynb)", "(00_gone.ipynb)", "link to 00_gone.ipynb, which does not exist"),
     "a path of one machine": ("# Start", "# In `/home/ada/course`: Start", "a path of one machine: /home/ada/course"),
-    "a path in code": ("print(my_guess)", "print(my_guess, '/tmp/x')", "a path of one machine: /tmp/x"),
+    "a path in code": ("print(my_guess)", "print(my_guess, '/home/me')", "a path of one machine: /home/me"),
     "an unkind word": ("# Start", "# Simply start", "'Simply' tells a struggling reader off"),
     "a cell that is no Python": ("print(my_guess)", "print(my_guess", "line 3: '(' was never closed"),
     "a cell that needs the answer": ("print(my_guess)", "print(my_guess, count_2)", "uses the learner's count_2"),
