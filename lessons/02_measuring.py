@@ -668,4 +668,4 @@ claim("02.ips-interval", "at least 90 of 100 IPS intervals hold the truth", cove
 # %% [markdown] tags=["teacher"]
 # **For teachers.** 50 minutes: prediction, 2.1, 2.2, the experiment, the bug. 90 minutes: add 2.3, the A/B part and one question in pairs. Watch for: dividing by k in 2.1, the ideal made of the list's own hits in 2.2, each user's own future in 2.3. Grading: 2.1 20 %, 2.2 30 %, 2.3 30 %, the bug 20 %.
 #
-# Students ask: *Why is Popularity better on the time split than on the random one?* It is not: other users, 39 likes each instead of 12. *Is 0.10 for strangers good?* It is the tie rule; chance gives a quarter of it. *Why does IPS need randomness?* What never happened has no event to weigh. Discuss: which split would you report to a board, and what would you add to it?
+# Students ask: *Why is Popularity better on the time split than on the random one?* It is not: other users, 39 likes each instead of 12. *Is 0.10 for strangers good?* It is the tie rule at work, not the model. *Why does IPS need randomness?* What never happened has no event to weigh. Discuss: which split would you report to a board, and what would you add to it?
