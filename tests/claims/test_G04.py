@@ -11,7 +11,8 @@ class Damped(models.EASE):
     """EASE with scores divided by a power of the item's number of training ratings."""
 
     def __init__(self, power, trained):
-        self.power, self.train_, self.weights_ = power, trained.train_, trained.weights_
+        self.power, self.train_ = power, trained.train_
+        self.likes_, self.weights_ = trained.likes_, trained.weights_
         self.counts = trained.train_.item_counts().clamp(min=1)
 
     def scores(self, users, history=None):
