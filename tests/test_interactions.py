@@ -173,6 +173,11 @@ def test_positives_are_the_events_rated_four_or_more(events):
     assert (table.positives().n_users, table.positives().n_items) == (N_USERS, N_ITEMS)
 
 
+def test_selecting_every_event_copies_nothing():
+    events = small()
+    assert events.select(torch.ones(3, dtype=torch.bool)) is events
+
+
 def test_select_keeps_the_marked_events_and_the_numbers_of_users_and_items():
     kept = small().select(tensor([True, False, True]))
     assert kept.users.tolist() == [0, 2] and kept.items.tolist() == [1, 1] and kept.times.tolist() == [5, 2]

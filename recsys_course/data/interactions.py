@@ -98,6 +98,8 @@ class Interactions:
 
     def select(self, keep: Tensor) -> "Interactions":
         """The events where ``keep``, bool ``[n_events]``, is true; users and items keep their numbers."""
+        if keep.all():
+            return self
         columns = (column[keep] for column in (self.users, self.items, self.ratings, self.times))
         return Interactions(*columns, self.n_users, self.n_items)
 
