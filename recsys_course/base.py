@@ -3,10 +3,15 @@
 from abc import ABC, abstractmethod
 from typing import Self
 
+import numpy as np
+import psutil
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from recsys_course.data.interactions import Interactions
+
+RUN = 64  # columns: long enough for a fast maximum, short enough that few scores are left to compare
 
 
 class Recommender(ABC):
@@ -31,6 +36,14 @@ class Recommender(ABC):
             history: what these users did, if not the training events: their prefixes, or new users' first events.
         """
 
+    def predict(self, users: Tensor, items: Tensor) -> Tensor:
+        """The rating each user would give an item, in stars: two int64 ``[n]`` to float ``[n]``.
+
+        Raises:
+            ValueError: the model scores items without predicting ratings.
+        """
+        raise ValueError(f"{type(self).__name__} predicts no ratings: use scores or recommend")
+
     @torch.no_grad()
     def recommend(
         self, users: Tensor, k: int = 10, *, exclude_seen: bool = True, candidates: Tensor | None = None
@@ -49,7 +62,9 @@ class Recommender(ABC):
         Raises:
             ValueError: a user or candidate does not exist, ``k`` is below 1 or a score is NaN.
         """
-        self._check_request(users, k, candidates)
+        self._check_ids(users=users, candidates=candidates)
+        if k < 1:
+            raise ValueError(f"k must be at least 1, got {k}")
         scores = self.scores(users).cpu()  # [batch, n_items]
         if scores.isnan().any():
             raise ValueError(f"{type(self).__name__} scored NaN for user {int(users[scores.isnan().any(1)][0])}")
@@ -60,13 +75,12 @@ class Recommender(ABC):
             banned |= self.train_.dense(users)
         return top_k(scores.masked_fill(banned, -torch.inf), k)
 
-    def _check_request(self, users: Tensor, k: int, candidates: Tensor | None) -> None:
+    def _check_ids(self, **columns: Tensor | None) -> None:
+        """Refuse users, or items under any other name, that the training events do not know."""
         if not hasattr(self, "train_"):
             raise ValueError(f"{type(self).__name__} has not learnt yet: call fit(train) first")
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
-        allowed = {"users": (users, self.train_.n_users), "candidates": (candidates, self.train_.n_items)}
-        for name, (ids, n) in allowed.items():
+        for name, ids in columns.items():
+            n = self.train_.n_users if name == "users" else self.train_.n_items
             if ids is not None and len(ids) and not (ids.min() >= 0 and ids.max() < n):
                 raise ValueError(f"{name} must lie in 0 to {n - 1}, got {int(ids.min())} to {int(ids.max())}")
 
@@ -74,25 +88,76 @@ class Recommender(ABC):
 def top_k(scores: Tensor, k: int) -> Tensor:
     """Columns of the ``k`` largest scores of each row, ties by column, ``-1`` where only ``-inf`` is left.
 
+    The k best lie in the k runs of neighbouring columns with the largest maxima, where of equal maxima the first run
+    wins: before any other run come k runs, each with a score that is larger, or equal and further to the left. So the
+    scores are read once, for the maxima, and only ``k * RUN`` of them are compared with each other.
+
     Args:
-        scores: float ``[batch, n_items]``.
+        scores: without NaN, float ``[batch, n_items]``.
         k: how many.
 
     Returns:
         Int64 ``[batch, k]``.
     """
-    width = min(k, scores.shape[1])
-    best = scores.topk(width, dim=1)
-    items = best.indices.sort(dim=1).values  # by column first, so that the stable sort below keeps ties in order
-    order = scores.gather(1, items).sort(dim=1, descending=True, stable=True)
-    items = items.gather(1, order.indices)
-    last = order.values[:, -1:]  # [batch, 1]; a tie that straddles the end of the list needs the full sort
-    unclear = ((scores >= last).sum(1) > width) & (last[:, 0] > -torch.inf)
-    items[unclear] = scores[unclear].sort(dim=1, descending=True, stable=True).indices[:, :width]
-    items = items.masked_fill(scores.gather(1, items) == -torch.inf, -1)
-    return torch.nn.functional.pad(items, (0, k - width), value=-1)
+    batch, n_items = scores.shape
+    n_runs, width = n_items // RUN, min(k, n_items)
+    if not width or not batch:
+        return torch.full((batch, k), -1)
+    scores = scores.detach().cpu()
+    scores = scores.float() if scores.dtype == torch.bfloat16 else scores  # numpy has no bfloat16
+    candidates, columns = scores.numpy(), None
+    if n_runs > 2 * width:
+        table = scores[:, : n_runs * RUN].unflatten(1, (n_runs, RUN))
+        runs = _largest(table.amax(dim=2).numpy(), width)  # [batch, width]
+        chosen = table.numpy()[np.arange(batch)[:, None], runs].reshape(batch, -1)
+        candidates = np.concatenate([chosen, scores[:, n_runs * RUN :]], axis=1)  # the last columns fill no run
+        columns = np.pad(runs, ((0, 0), (0, 1)), constant_values=n_runs)
+    places = torch.from_numpy(_largest(candidates, width))
+    best = torch.from_numpy(candidates).gather(1, places).sort(dim=1, descending=True, stable=True)
+    items = places.gather(1, best.indices)
+    if columns is not None:
+        items = torch.from_numpy(columns).gather(1, items // RUN) * RUN + items % RUN
+    return F.pad(items.masked_fill(best.values == -torch.inf, -1), (0, k - width), value=-1)
+
+
+def _largest(scores: np.ndarray, k: int) -> np.ndarray:
+    """Columns of the ``k`` largest scores of each row, ascending; of equal scores the first: int64 ``[batch, k]``.
+
+    In numpy, which finds the k-th largest several times faster than torch.
+    """
+    border = np.partition(scores, -k, axis=1)[:, -k, None]  # [batch, 1]
+    keep = scores >= border
+    if np.count_nonzero(keep) > k * len(scores):  # a tie straddles the border of some rows
+        rows = np.flatnonzero(np.count_nonzero(keep, axis=1) > k)
+        tied = scores[rows] == border[rows]
+        above = keep[rows] & ~tied
+        keep[rows] = above | (tied & (tied.cumsum(axis=1) <= k - above.sum(axis=1, keepdims=True)))
+    return np.flatnonzero(keep).reshape(-1, k) % scores.shape[1]
 
 
 def device() -> torch.device:
     """The GPU where there is one, else the CPU; nothing needs to be set."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def free_memory() -> int:
+    """Bytes of memory that are free on the device."""
+    return torch.cuda.mem_get_info()[0] if device().type == "cuda" else psutil.virtual_memory().available
+
+
+def check_memory(n_bytes: int, what: str) -> None:
+    """Refuse work that would not fit in the memory that is free on the device, before it starts.
+
+    Args:
+        n_bytes: what the work needs at its peak.
+        what: its name in the message, such as ``EASE on 40,981 items``.
+
+    Raises:
+        ValueError: there is less memory than that.
+    """
+    free = free_memory()
+    if n_bytes > free:
+        raise ValueError(
+            f"{what} needs {n_bytes / 1e9:,.1f} GB of memory and {free / 1e9:,.1f} GB are free: "
+            "use fewer items (data.k_core) or a sparse model such as ItemKNN"
+        )

@@ -2,6 +2,7 @@
 
 TestEASE = personalised(EASE, reg=1.0)
 TestPopularity = recommender(Popularity)
+TestMF = rates(folds_in(MF, dim=4))
 """
 
 import inspect
@@ -24,6 +25,15 @@ def checkerboard(withheld: tuple[int, int] | None = None, rating: float = 5.0) -
     return Interactions.from_events(users, items, [rating] * len(pairs), n_users=N_USERS, n_items=N_ITEMS)
 
 
+def rated_board(withheld: tuple[int, int]) -> Interactions:
+    """The checkerboard for models of ratings: 5 for the own colour, 1 for the other, each user without one of it."""
+    own = checkerboard(withheld)
+    other = [(u, i) for u in range(EVENTLESS) for i in range(N_ITEMS) if u % 2 != i % 2 and i // 2 != u // 2 % 4]
+    users, items = zip(*other, strict=True)
+    pairs = [*own.users.tolist(), *users], [*own.items.tolist(), *items]
+    return Interactions.from_events(*pairs, [5] * len(own) + [1] * len(other), n_users=N_USERS, n_items=N_ITEMS)
+
+
 def uneven() -> Interactions:
     """Random likes and dislikes: user 0 has rated every item, user 1 all but item 3, user 12 none."""
     rated = torch.rand(N_USERS, N_ITEMS, generator=torch.Generator().manual_seed(0)) < 0.4
@@ -44,6 +54,9 @@ class RecommenderContract:
 
     def fitted(self, train: Interactions | None = None) -> Recommender:
         return self.make().fit(uneven() if train is None else train)
+
+    def board(self, withheld: tuple[int, int]) -> Interactions:
+        return checkerboard(withheld)
 
     def test_fit_returns_the_model_and_leaves_the_training_events_as_they_were(self):
         train, model = uneven(), self.make()
@@ -152,7 +165,7 @@ class PersonalisedContract(RecommenderContract):
     @pytest.mark.parametrize("withheld", [(0, 0), (0, 6), (3, 5), (10, 2), (11, 7)])
     def test_the_withheld_item_comes_first(self, withheld):
         user, item = withheld
-        assert self.fitted(checkerboard(withheld)).recommend(tensor([user]), 1).item() == item
+        assert self.fitted(self.board(withheld)).recommend(tensor([user]), 1).item() == item
 
     def test_the_training_events_as_history_change_nothing(self):
         model, users = self.fitted(), tensor([7, 0, 12, 3])
@@ -173,6 +186,64 @@ class PersonalisedContract(RecommenderContract):
         assert not torch.equal(scores, model.scores(tensor([5])))
 
 
+class FoldInContract(RecommenderContract):
+    """For models that learn a vector for each user and compute one from a history: near to it, but not the same."""
+
+    @pytest.mark.parametrize("withheld", [(0, 0), (0, 6), (3, 5), (10, 2), (11, 7)])
+    def test_the_withheld_item_comes_first(self, withheld):
+        user, item = withheld
+        assert self.fitted(self.board(withheld)).recommend(tensor([user]), 1).item() == item
+
+    @pytest.mark.parametrize("withheld", [(0, 0), (3, 5)])
+    def test_the_withheld_item_comes_first_for_a_history_as_well(self, withheld):
+        train = self.board(withheld)
+        user, item = withheld
+        scores = self.fitted(train).scores(tensor([user]), history=train)
+        assert scores.masked_fill(train.dense(tensor([user])), -torch.inf).argmax().item() == item
+
+    def test_the_same_history_gives_the_same_scores_whoever_the_user_is(self):
+        model, train = self.fitted(), uneven()
+        mine = train.users == 5
+        zeros = torch.zeros(int(mine.sum()), dtype=torch.int64)
+        history = Interactions(zeros, train.items[mine], train.ratings[mine], train.times[mine], 1, N_ITEMS)
+        torch.testing.assert_close(model.scores(tensor([0]), history), model.scores(tensor([5]), train))
+
+    def test_an_empty_history_is_not_the_training_events(self):
+        model, nothing = self.fitted(), Interactions.from_events([], [], n_users=N_USERS, n_items=N_ITEMS)
+        scores = model.scores(tensor([5, 3]), history=nothing)
+        assert scores.isfinite().all()
+        torch.testing.assert_close(scores[0], scores[1])
+        assert not torch.allclose(scores[0], model.scores(tensor([5]))[0])
+
+
+class RatingContract:
+    """For every model that predicts ratings, beside one of the contracts above."""
+
+    def board(self, withheld: tuple[int, int]) -> Interactions:
+        """All ratings of the plain checkerboard are equal, so that nothing can be learnt from it: here they differ."""
+        return rated_board(withheld)
+
+    def test_a_prediction_is_one_finite_rating_for_each_pair_and_within_the_scale(self):
+        users, items = torch.arange(N_USERS).repeat_interleave(N_ITEMS), torch.arange(N_ITEMS).repeat(N_USERS)
+        ratings = self.fitted().predict(users, items)
+        assert ratings.shape == users.shape and ratings.is_floating_point()
+        assert ratings.min() >= 2 and ratings.max() <= 5  # the scale of the training events
+
+    def test_all_equal_ratings_are_predicted_as_they_are(self):
+        ratings = self.fitted(checkerboard(rating=3.0)).predict(tensor([0, 1, EVENTLESS]), tensor([0, 0, 3]))
+        torch.testing.assert_close(ratings, torch.full((3,), 3.0))
+
+    def test_a_user_or_item_without_a_rating_gets_a_number(self):
+        train = Interactions.from_events([0, 1, 1], [0, 0, 1], [4, 2, 5], n_users=3, n_items=3)
+        assert self.fitted(train).predict(tensor([2, 0, 2]), tensor([0, 2, 2])).isfinite().all()
+
+    def test_a_pair_that_does_not_exist_is_refused_in_a_sentence(self):
+        with pytest.raises(ValueError, match="users must lie in 0 to 12, got 0 to 13"):
+            self.fitted().predict(tensor([0, N_USERS]), tensor([0, 0]))
+        with pytest.raises(ValueError, match="items must lie in 0 to 7, got -1 to 0"):
+            self.fitted().predict(tensor([0, 0]), tensor([0, -1]))
+
+
 def recommender(model: type[Recommender], **settings) -> type:
     """The contract of a model that is the same for everybody, built with these settings."""
     return type(f"Test{model.__name__}", (RecommenderContract,), {"model": model, "settings": settings})
@@ -181,3 +252,13 @@ def recommender(model: type[Recommender], **settings) -> type:
 def personalised(model: type[Recommender], **settings) -> type:
     """The contract of a model that learns each user's taste, built with these settings."""
     return type(f"Test{model.__name__}", (PersonalisedContract,), {"model": model, "settings": settings})
+
+
+def folds_in(model: type[Recommender], **settings) -> type:
+    """The contract of a model with a learnt vector for each user, built with these settings."""
+    return type(f"Test{model.__name__}", (FoldInContract,), {"model": model, "settings": settings})
+
+
+def rates(contract: type) -> type:
+    """A contract and the one on ratings: ``TestMF = rates(folds_in(MF, dim=4))``."""
+    return type(contract.__name__, (RatingContract, contract), {})

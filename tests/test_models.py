@@ -1,23 +1,19 @@
 """Every recommender under the contract, and each against the plainest computation of the same thing."""
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from scipy import sparse
 from torch import tensor
 
-from contract import N_ITEMS, N_USERS, checkerboard, personalised, recommender, uneven
+from contract import checkerboard, recommender, uneven
+from recsys_course import base
 from recsys_course.base import Recommender, top_k
 from recsys_course.data import Interactions
-from recsys_course.models import EASE, ItemKNN, Popularity, Random
-from recsys_course.models.knn import keep_largest
+from recsys_course.models import Popularity, Random
 
 TestRandom = recommender(Random, seed=3)
 TestPopularity = recommender(Popularity)
-TestItemKNN = personalised(ItemKNN, k=5)
-TestEASE = personalised(EASE, reg=1.0)
 
 QUICK = settings(max_examples=100, deadline=None, derandomize=True)
 MINUS, PLUS = -float("inf"), float("inf")
@@ -45,11 +41,32 @@ def test_top_k_equals_a_sort_by_score_and_then_by_item(scores, k):
         assert found == (ranked + [-1] * k)[:k]
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
-def test_top_k_of_thousands_of_ties_is_a_stable_sort(dtype):
-    scores = torch.randint(0, 4, (20, 3000), generator=torch.Generator().manual_seed(0)).to(dtype)
-    expected = scores.sort(dim=1, descending=True, stable=True).indices[:, :100]
-    assert torch.equal(top_k(scores, 100), expected)
+@QUICK
+@given(SCORES, st.integers(1, 9), st.integers(1, 3))
+@example([[0.0, 1.0, 2.0, 2.0, 1.0, 2.0, 0.0]], 1, 2)  # equal maxima of runs: the first run holds the first item
+@example([[1.0, 0.0, MINUS, MINUS, MINUS, 1.0, 1.0]], 2, 2)  # the columns after the last run
+def test_top_k_by_runs_equals_a_sort_however_short_the_runs(scores, k, run):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "RUN", run)
+        found = top_k(tensor(scores), k).tolist()
+    expected = top_k(tensor(scores), k).tolist()
+    assert found == expected  # seven columns are too few for runs of 64: all are compared
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize(("n_items", "k"), [(3000, 100), (3000, 7), (3008, 1), (100, 100), (63, 2)])
+def test_top_k_of_thousands_of_ties_is_a_stable_sort(dtype, n_items, k):
+    scores = torch.randint(0, 4, (20, n_items), generator=torch.Generator().manual_seed(0)).to(dtype)
+    scores[torch.rand(20, n_items, generator=torch.Generator().manual_seed(1)) < 0.2] = MINUS
+    scores[3:5, : n_items - 3] = MINUS  # few are left
+    best = scores.float().sort(dim=1, descending=True, stable=True)
+    expected = best.indices.masked_fill(best.values == MINUS, -1)[:, :k]
+    assert torch.equal(top_k(scores, k), expected)
+
+
+def test_top_k_of_nothing_is_nothing():
+    assert top_k(torch.empty(2, 0), 3).tolist() == [[-1] * 3] * 2
+    assert top_k(torch.empty(0, 500), 3).shape == (0, 3)
 
 
 # --- the protocol
@@ -108,85 +125,7 @@ def test_popularity_counts_likes_and_not_low_ratings():
     assert model.recommend(tensor([2]), 2).tolist() == [[1, 2]]
 
 
-# --- item-KNN against a dense computation
-
-
-def liked(train: Interactions) -> np.ndarray:
-    table = np.zeros((train.n_users, train.n_items))
-    for user, item, rating in zip(train.users, train.items, train.ratings, strict=True):
-        table[user, item] = max(table[user, item], rating >= 4)
-    return table
-
-
-def cosine_neighbours(table: np.ndarray, k: int) -> np.ndarray:
-    """``[n_items, n_items]``: the cosines of the ``k`` most similar others, ties by item number."""
-    n_items = table.shape[1]
-    similar = np.zeros((n_items, n_items))
-    for i in range(n_items):
-        for j in set(range(n_items)) - {i}:
-            together, alone = table[:, i] @ table[:, j], (table[:, i] @ table[:, i]) * (table[:, j] @ table[:, j])
-            similar[i, j] = together / np.sqrt(alone) if alone else 0
-        for j in sorted(range(n_items), key=lambda j: (-round(similar[i, j], 12), j))[k:]:
-            similar[i, j] = 0
-    return similar
-
-
-@pytest.mark.parametrize("k", [1, 2, 3, 50])
-def test_item_knn_equals_the_dense_cosine(k):
-    train = uneven()
-    expected = liked(train) @ cosine_neighbours(liked(train), k).T
-    np.testing.assert_allclose(ItemKNN(k).fit(train).scores(torch.arange(N_USERS)), expected, atol=1e-6)
-
-
-def test_item_knn_by_hand():
-    """Both users like items 0 and 1, one likes 2: sim(0, 1) = 2 / 2, sim(0, 2) = sim(1, 2) = 1 / sqrt(2)."""
-    train = Interactions.from_events([0, 0, 1, 1, 1, 2], [0, 1, 0, 1, 2, 0], [5, 5, 5, 5, 5, 1])
-    root = 0.5**0.5
-    expected = torch.tensor([[0, 1, root], [1, 0, root], [root, root, 0]])
-    torch.testing.assert_close(torch.from_numpy(ItemKNN().fit(train).similar_.toarray()), expected)
-    assert ItemKNN().fit(train).scores(tensor([2])).tolist() == [[0, 0, 0]]  # user 2 did not like item 0
-
-
-@pytest.mark.parametrize(("once", "thrice"), [(1, 2), (2, 1)])
-def test_item_knn_keeps_the_lower_item_number_of_two_equal_cosines(once, thrice):
-    """Item 0 has 3 likes; its cosines are 1 / sqrt(3 * 3) with one item and 3 / sqrt(3 * 27) with another."""
-    likes = {0: range(3), once: [0, 30, 31], thrice: range(27)}
-    pairs = [(user, item) for item, users in likes.items() for user in users]
-    train = Interactions.from_events(*zip(*pairs, strict=True))
-    assert ItemKNN(k=1).fit(train).similar_.toarray()[0].tolist() == pytest.approx([0, 1 / 3, 0])
-
-
-def test_an_item_liked_twice_by_the_same_user_counts_once():
-    once = Interactions.from_events([0, 0, 1, 1], [0, 1, 0, 1])
-    twice = Interactions.from_events([0, 0, 0, 1, 1], [0, 1, 1, 0, 1])
-    for model in (ItemKNN, EASE):
-        torch.testing.assert_close(model().fit(twice).scores(tensor([0, 1])), model().fit(once).scores(tensor([0, 1])))
-
-
-def test_keep_largest_breaks_ties_by_column():
-    matrix = sparse.csr_matrix([[1.0, 3.0, 3.0, 3.0], [0.0, 0.0, 2.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
-    assert keep_largest(matrix, 2).toarray().tolist() == [[0, 3, 3, 0], [0, 0, 2, 0], [0, 0, 0, 0]]
-
-
-def test_item_knn_and_popularity_need_no_table_of_users_by_items():
+def test_popularity_needs_no_table_of_users_by_items():
     n = 3_000_000  # a table of all pairs would take 9 terabytes
     train = Interactions.from_events([0, 0, 1], [1, n - 1, 1], n_users=n, n_items=n)
-    assert ItemKNN().fit(train).recommend(tensor([1]), 2).tolist() == [[n - 1, 0]]
     assert Popularity().fit(train).recommend(tensor([1]), 2).tolist() == [[n - 1, 0]]
-
-
-# --- EASE against one ridge regression an item
-
-
-@pytest.mark.parametrize("reg", [0.5, 200.0])
-def test_ease_equals_one_ridge_regression_an_item(reg):
-    train = uneven()
-    table, expected = liked(train), np.zeros((N_ITEMS, N_ITEMS))
-    for item in range(N_ITEMS):
-        others = np.delete(np.arange(N_ITEMS), item)
-        x, y = table[:, others], table[:, item]
-        expected[others, item] = np.linalg.solve(x.T @ x + reg * np.eye(N_ITEMS - 1), x.T @ y)
-    model = EASE(reg).fit(train)
-    np.testing.assert_allclose(model.weights_, expected, atol=1e-6)
-    np.testing.assert_allclose(model.scores(torch.arange(N_USERS)), table @ expected, atol=1e-6)
-    assert (model.weights_.diagonal() == 0).all()
