@@ -12,12 +12,20 @@ if TYPE_CHECKING:
 
     from recsys_course.metrics import Evaluation
 
-# Okabe and Ito's palette, which colour-blind readers can tell apart; the same model has the same colour everywhere.
+# Okabe and Ito's palette, then Tol's muted one, which colour-blind readers can tell apart when there is a label beside
+# the colour; the same model has the same colour everywhere.
 COLOURS = {
     "Random": "#999999",
     "Popularity": "#E69F00",
     "ItemKNN": "#009E73",
     "EASE": "#0072B2",
+    "IALS": "#56B4E9",
+    "BPR": "#CC79A7",
+    "UserKNN": "#117733",
+    "RatingKNN": "#44AA99",
+    "MF": "#882255",
+    "ALS": "#999933",
+    "TwoTower": "#332288",
 }
 HIGHLIGHT, OTHERS = "#D55E00", "#BBBBBB"
 

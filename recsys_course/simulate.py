@@ -9,6 +9,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from recsys_course.data.interactions import Interactions
+
 
 @dataclass(frozen=True, eq=False)
 class Log:
@@ -41,12 +43,29 @@ class World:
         dim: length of taste and feature vectors.
         base: the logit :math:`b` of an average item for an average user; -3 is a click rate of 4.7 %.
         seed: of the draw of the world; its logs have their own.
+        spread: standard deviation of the appeal :math:`a_i`; the larger, the more unequal the items.
     """
 
-    def __init__(self, n_users: int = 500, n_items: int = 50, dim: int = 4, base: float = -3.0, seed: int = 0) -> None:
+    def __init__(
+        self,
+        n_users: int = 500,
+        n_items: int = 50,
+        dim: int = 4,
+        base: float = -3.0,
+        seed: int = 0,
+        *,
+        spread: float = 0.5,
+    ) -> None:
         normal = partial(torch.randn, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-        taste, features, appeal = normal(n_users, dim), normal(n_items, dim) / dim**0.5, normal(n_items) / 2
+        taste, features, appeal = normal(n_users, dim), normal(n_items, dim) / dim**0.5, spread * normal(n_items)
         self.click_rates = torch.sigmoid(base + appeal + taste @ features.T)  # [n_users, n_items]
+
+    def uniform_policy(self) -> Tensor:
+        """Show everybody any item, all equally often: float64 ``[n_users, n_items]``.
+
+        What is clicked then follows the truth alone: an item is as popular as its mean click rate.
+        """
+        return torch.full_like(self.click_rates, 1 / self.click_rates.shape[1])
 
     def popular_policy(self, temperature: float = 1.0) -> Tensor:
         """Show everybody the same items, the more often the more they are clicked: float64 ``[n_users, n_items]``."""
@@ -67,6 +86,11 @@ class World:
         users, items = cells // policy.shape[1], cells % policy.shape[1]
         clicks = torch.bernoulli(self.click_rates[users, items], generator=generator)
         return Log(users, items, clicks, policy[users, items])
+
+    def likes(self, log: Log) -> Interactions:
+        """What a recommender is given to learn from: the events of a log that were clicked, in their order."""
+        clicked = log.clicks > 0
+        return Interactions.from_events(log.users[clicked], log.items[clicked], None, None, *self.click_rates.shape)
 
 
 def softmax_policy(scores: Tensor, temperature: float = 1.0) -> Tensor:

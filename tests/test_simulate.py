@@ -96,6 +96,28 @@ def test_clicks_happen_at_the_true_rate():
     assert abs(log.clicks.mean() - WORLD.value(TARGET)) < 4 * (0.25 / 200_000) ** 0.5
 
 
+def test_under_the_uniform_policy_an_item_is_as_popular_as_its_true_click_rate():
+    policy = WORLD.uniform_policy()
+    assert (policy == 1 / 12).all() and policy.shape == (40, 12)
+    likes = WORLD.likes(WORLD.log(policy, 200_000))
+    expected = 200_000 / 12 * WORLD.click_rates.mean(0)
+    assert ((likes.item_counts() - expected).abs() < 5 * expected.sqrt()).all()
+
+
+def test_likes_are_the_clicked_events_in_their_order_and_of_the_whole_world():
+    log = Log(tensor([3, 0, 3, 3]), tensor([5, 1, 2, 0]), tensor([1.0, 0.0, 0.0, 1.0]), torch.full((4,), 0.1))
+    likes = WORLD.likes(log)
+    assert (likes.users.tolist(), likes.items.tolist(), likes.ratings.tolist()) == ([3, 3], [5, 0], [5, 5])
+    assert (likes.n_users, likes.n_items) == (40, 12)
+
+
+def test_a_wider_spread_of_appeal_makes_items_more_unequal_and_changes_no_taste():
+    flat, steep = (World(40, 12, spread=s).click_rates.logit() for s in (0.0, 2.0))
+    assert steep.mean(0).std() > 3 * flat.mean(0).std()
+    torch.testing.assert_close(steep - steep[:1], flat - flat[:1])
+    torch.testing.assert_close(World(40, 12, spread=0.5).click_rates, WORLD.click_rates)
+
+
 # --- off-policy estimates
 
 
