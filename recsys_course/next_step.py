@@ -17,7 +17,7 @@ class Step:
     """Something to do in a lesson.
 
     Attributes:
-        id: lesson and function, such as ``01.long_tail_share``.
+        id: lesson and function in lower case, such as ``01.long_tail_share``.
         title: as the lesson's heading has it, such as ``exercise 2.1, recall``.
         level: easy, medium, hard or stretch.
     """
@@ -66,7 +66,7 @@ def _steps_of(path: Path) -> list[Step]:
     for cell in carry.read(path)["cells"]:
         text = "".join(cell["source"])
         for number, name, level, minutes in EXERCISE.findall(text):
-            found.append(Step(f"{lesson}.{name}", f"exercise {number}, {name}", level, int(minutes)))
+            found.append(Step(f"{lesson}.{name.lower()}", f"exercise {number}, {name}", level, int(minutes)))
         if BUG.search(text):
             found.append(Step(f"{lesson}.review", "spot the bug", "medium", 10))
     return found
