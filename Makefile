@@ -8,4 +8,4 @@ lab:   ; @$(SETUP) lab $(ARGS)
 test:  ; @$(SETUP) test $(ARGS)
 build: ; @$(RUN) tools/build.py $(ARGS)
 check: ; @$(RUN) -m ruff check && $(RUN) tools/build.py --check && $(RUN) tools/lint_lessons.py && $(RUN) -m recsys_course.cli lint
-bench: ; @$(RUN) benchmarks/metrics.py $(ARGS)
+bench: ; @$(RUN) benchmarks/all.py $(ARGS)

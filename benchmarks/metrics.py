@@ -11,20 +11,16 @@ needs 700 MB, or gets other values. Runs on Linux and macOS.
 
 import argparse
 import json
-import os
 import shutil
-import subprocess
 import sys
 import time
-import venv
 from collections.abc import Callable
 from pathlib import Path
 
+import harness
 import numpy as np
 
 HERE = Path(__file__).resolve()
-BUILD = HERE.parents[1] / "build"
-REQUIREMENTS = HERE.with_name("requirements.txt")
 N_ITEMS, LENGTH = 20_000, 100
 TOOLS = ("ours", "rectools", "pytrec-eval-terrier", "scikit-learn", "ranx", "ir-measures")
 SLOW = ("ranx", "ir-measures")  # not measured with more than 20,000 users: minutes and gigabytes, far behind
@@ -161,8 +157,6 @@ def ir_measures(lists: np.ndarray, users: np.ndarray, items: np.ndarray) -> Eval
 
 def measure(tool: str, folder: Path) -> dict:
     """CPU seconds to prepare, at first and at best, values, and the highest memory of this process."""
-    import resource
-
     tables = (np.load(folder / f"{name}.npy") for name in ("lists", "users", "items"))
     start = time.process_time()
     evaluate = globals()[tool.replace("-", "_")](*tables)
@@ -172,41 +166,23 @@ def measure(tool: str, folder: Path) -> dict:
         start = time.process_time()
         values = evaluate()
         times.append(time.process_time() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-    return {"prepare": prepared, "first": times[0], "best": min(times[1:]), "values": values, "megabytes": peak}
+    speeds = {"prepare": prepared, "first": times[0], "best": min(times[1:])}
+    return speeds | {"values": values, "megabytes": harness.peak_megabytes()}
 
 
 # --- the parent: all tools, the table and the bar
 
 
-def peer_python() -> str:
-    """The peers' interpreter; builds their environment when the pins are new or the last attempt broke off."""
-    home, stamp = BUILD / "bench-env", BUILD / "bench-env" / "requirements.txt"
-    python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not stamp.exists() or stamp.read_text(encoding="utf-8") != REQUIREMENTS.read_text(encoding="utf-8"):
-        print(f"installing the peers in {home} (about a minute)", file=sys.stderr)
-        venv.create(home, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "--quiet", "-r", REQUIREMENTS], check=True)
-        shutil.copyfile(REQUIREMENTS, stamp)
-    return str(python)
-
-
-def run(tool: str, folder: Path) -> dict:
-    threads = ("OMP", "MKL", "OPENBLAS", "NUMBA", "RAYON")
-    environment = os.environ | {f"{name}_NUM_THREADS": "2" for name in threads}
-    python = sys.executable if tool == "ours" else peer_python()
-    command = [python, str(HERE), "--measure", tool, str(folder)]
-    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8")
-    if done.returncode:
-        raise SystemExit(f"{tool} failed:\n{done.stderr}")
-    return json.loads(done.stdout.splitlines()[-1])
+def python_of(tool: str) -> str:
+    return sys.executable if tool == "ours" else harness.peer_python("metrics")
 
 
 def compare(n_users: int, tools: list[str]) -> bool:
     """Measure, print a table, and say whether the bar is passed."""
-    folder = BUILD / "bench-metrics" / str(n_users)
+    folder = harness.BUILD / "bench-lists" / str(n_users)
     make_world(n_users, folder)
-    results = {tool: run(tool, folder) for tool in tools if not (tool in SLOW and n_users > 20_000)}
+    measured = [tool for tool in tools if not (tool in SLOW and n_users > 20_000)]
+    results = {tool: harness.run(str(HERE), python_of(tool), tool, str(folder)) for tool in measured}
     shutil.rmtree(folder)
     speeds = {tool: n_users / result["best"] for tool, result in results.items()}
     print(f"\n{n_users:,} users\n\n| tool | users per CPU second | course is faster by | first call, CPU s", end="")
