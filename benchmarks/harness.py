@@ -42,7 +42,6 @@ def run(script: str, python: str, *arguments: str) -> dict:
     """Run a script with ``--measure`` and the arguments, with two threads; its last line is the result in JSON."""
     names = ("OMP", "MKL", "OPENBLAS", "NUMBA", "RAYON")
     environment = os.environ | {f"{name}_NUM_THREADS": str(THREADS) for name in names}
-    environment["OMP_WAIT_POLICY"] = "PASSIVE"  # a thread that waits must not burn the seconds that are counted
     done = subprocess.run([python, script, "--measure", *arguments], env=environment, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stderr}")
