@@ -73,7 +73,7 @@ class BPR(Recommender):
         def epoch() -> Iterator[Tensor]:
             others = negatives.draw(users, generator)
             for rows in shuffled_batches(len(users), self.batch_size, generator):
-                yield self._step(users[rows], items[rows], others[rows])
+                yield self._step(*(ids.index_select(0, rows) for ids in (users, items, others)))
 
         weights = {name: getattr(self, name) for name in ("user_factors_", "item_factors_", "item_bias_")}
         epochs = self.epochs if len(users) else 0
@@ -100,7 +100,7 @@ class BPR(Recommender):
         """Move some triples, each column int64 ``[batch]``, and give their mean loss from before."""
         p = self.user_factors_.index_select(0, users)  # [batch, dim]
         q, n = self.item_factors_.index_select(0, items), self.item_factors_.index_select(0, others)
-        b, c = self.item_bias_[items], self.item_bias_[others]  # [batch]
+        b, c = self.item_bias_.index_select(0, items), self.item_bias_.index_select(0, others)  # [batch]
         apart = q - n
         margin = (p * apart).sum(1) + b - c
         push, decay = self.learning_rate * torch.sigmoid(-margin), self.learning_rate * self.reg
