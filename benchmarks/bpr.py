@@ -30,7 +30,7 @@ def ours(name: str) -> dict:
     rate, penalty = OURS[name]
     model, seconds = harness.stopwatch(lambda: BPR(DIM, TRIPLES, rate, penalty).fit(train))
     triples = {"triples": TRIPLES * len(world.users)}
-    return seconds | triples | {"ndcg": harness.ndcg_at_10(worlds.lists_of(model, world), world.held_out)}
+    return seconds | triples | {"gains": harness.gains_at_10(worlds.lists_of(model, world), world.held_out)}
 
 
 def implicit(name: str) -> dict:
@@ -51,7 +51,7 @@ def implicit(name: str) -> dict:
     _, seconds = harness.stopwatch(lambda: model.fit(likes, show_progress=False))
     top, _ = model.recommend(np.arange(world.n_users), likes, N=10, filter_already_liked_items=True)
     triples = {"triples": TRIPLES * len(world.users)}
-    return seconds | triples | {"ndcg": harness.ndcg_at_10(top, world.held_out)}
+    return seconds | triples | {"gains": harness.gains_at_10(top, world.held_out)}
 
 
 def judge(name: str, results: dict[str, dict]) -> bool:

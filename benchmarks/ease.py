@@ -23,7 +23,7 @@ def ours(name: str) -> dict:
     world = worlds.load(name)
     train = Interactions.from_events(world.users, world.items, n_users=world.n_users, n_items=world.n_items)
     model, seconds = harness.stopwatch(lambda: EASE(REG).fit(train))
-    return seconds | {"ndcg": harness.ndcg_at_10(worlds.lists_of(model, world), world.held_out)}
+    return seconds | {"gains": harness.gains_at_10(worlds.lists_of(model, world), world.held_out)}
 
 
 def numpy(name: str) -> dict:
@@ -34,7 +34,7 @@ def numpy(name: str) -> dict:
     scores = likes @ weights
     scores[world.users, world.items] = -np.inf
     top = np.argsort(-scores, axis=1)[:, :10]
-    return seconds | {"ndcg": harness.ndcg_at_10(top, world.held_out)}
+    return seconds | {"gains": harness.gains_at_10(top, world.held_out)}
 
 
 def closed_form(likes) -> np.ndarray:

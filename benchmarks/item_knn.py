@@ -26,7 +26,7 @@ def ours(name: str) -> dict:
     train = Interactions.from_events(world.users, world.items, n_users=world.n_users, n_items=world.n_items)
     model, seconds = harness.stopwatch(lambda: ItemKNN(k=K).fit(train))
     top = worlds.lists_of(model, world)
-    return seconds | {"ndcg": harness.ndcg_at_10(top, world.held_out)}
+    return seconds | {"gains": harness.gains_at_10(top, world.held_out)}
 
 
 def implicit(name: str) -> dict:
@@ -38,7 +38,7 @@ def implicit(name: str) -> dict:
     model = CosineRecommender(K=K, num_threads=harness.THREADS)
     _, seconds = harness.stopwatch(lambda: model.fit(likes, show_progress=False))
     top, _ = model.recommend(np.arange(world.n_users), likes, N=10, filter_already_liked_items=True)
-    return seconds | {"ndcg": harness.ndcg_at_10(top, world.held_out)}
+    return seconds | {"gains": harness.gains_at_10(top, world.held_out)}
 
 
 def judge(name: str, results: dict[str, dict]) -> bool:
