@@ -64,10 +64,12 @@ def axes(width: float = 7.0, height: float = 3.6, columns: int = 1):
 def intervals(panel, evaluations: Sequence["Evaluation"], metric: str, title: str = "") -> None:
     """A dot and its 95 % interval for each model, the best on top, labelled with its name and value."""
     ranked = sorted(evaluations, key=lambda e: e.mean(metric))
+    furthest = max((e.interval(metric).high for e in ranked), default=0.0)
     for row, evaluation in enumerate(ranked):
         mean, low, high = evaluation.interval(metric)
         panel.plot([low, high], [row, row], color=colour(evaluation.model), linewidth=3, solid_capstyle="round")
         panel.plot(mean, row, "o", color=colour(evaluation.model), markersize=8)
-        panel.annotate(f"{mean:.3f}", (mean, row), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=9)
+        place = "center" if mean > 0.06 * furthest else "left"  # a centred label would lie across the axis
+        panel.annotate(f"{mean:.3f}", (mean, row), xytext=(0, 8), textcoords="offset points", ha=place, fontsize=9)
     panel.set_yticks(range(len(ranked)), [e.model for e in ranked])
     panel.set(xlabel=f"{metric}@{ranked[0].k}", title=title, xlim=(0, None), ylim=(-0.5, len(ranked) - 0.2))

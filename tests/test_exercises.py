@@ -44,7 +44,8 @@ def test_the_reference_passes_seen_and_graded(exercise, capsys):
     check(exercise, exercise.reference)
     check(exercise, exercise.reference, graded=True)
     seen, _graded = capsys.readouterr().out.splitlines()
-    assert seen == f"✓ {exercise.id}: {len(exercise.inputs())} cases passed"
+    n_cases = len(exercise.inputs())
+    assert seen == f"✓ {exercise.id}: {n_cases} {'case' if n_cases == 1 else 'cases'} passed"
     assert len(exercise.inputs(graded=True)) > len(exercise.inputs())
 
 

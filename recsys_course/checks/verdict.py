@@ -55,7 +55,8 @@ def examine(exercise: Exercise, answer: Callable, graded: bool) -> Verdict:
             break
     failed = [result for result in results if result.problem]
     if not failed:
-        return Verdict("passed", f"✓ {exercise.id}: {len(results)} cases passed")
+        passed = "1 case" if len(results) == 1 else f"{len(results)} cases"
+        return Verdict("passed", f"✓ {exercise.id}: {passed} passed")
     worst = min(failed, key=lambda result: _size([plain(value) for value in result.case]))
     advice = _misconception(exercise, results) or f"{worst.problem.advice} {help_line}".strip()
     text = f"✗ {exercise.id}({_inputs(exercise, worst.case)}): {worst.problem.text}\n  {advice}"
