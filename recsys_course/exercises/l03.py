@@ -92,6 +92,11 @@ def _norms_of_everybody(ratings: Tensor, i: int, j: int, shrink: float) -> float
     return _cosine(filled[:, i], filled[:, j], shrink, n) if n else 0.0
 
 
+def _norms_of_everybody_unguarded(ratings: Tensor, i: int, j: int, shrink: float) -> float:
+    n = int((~(ratings[:, i] + ratings[:, j]).isnan()).sum())
+    return _norms_of_everybody(ratings, i, j, shrink) if n + shrink else nan
+
+
 def _shrunk_by(count: Callable[[Tensor, Tensor], float]) -> Callable:
     def wrong(ratings: Tensor, i: int, j: int, shrink: float) -> float:
         a, b = _gaps(ratings)[:, i], _gaps(ratings)[:, j]
@@ -188,6 +193,11 @@ SIMILARITY = Exercise(
             _norms_of_everybody,
             "Your norms run over all who rated each film, the product over those who rated both. Then films with few "
             "common users are far apart even where these agree. Use the same users everywhere.",
+        ),
+        (
+            _norms_of_everybody_unguarded,
+            "Your norms run over all who rated each film, the product over those who rated both: use the same users "
+            "everywhere. And where nobody rated both, return 0: without shrinkage yours is 0 / 0.",
         ),
         (
             lambda r, i, j, shrink: similarity(r, i, j, 0.0),
@@ -1073,7 +1083,7 @@ review = Review(
     },
     fine={
         "self.ratings = ratings": "Nearest neighbours learn nothing beforehand; keeping the ratings is all.",
-        "** 0.5": "A root changes no order.",
+        "** 0.5": "Euclid's formula is written correctly. Whether it is a good measure of taste is measured below.",
     },
 )
 

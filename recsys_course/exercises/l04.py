@@ -315,6 +315,12 @@ ALS_HALF_STEP = Exercise(
             "You charge the penalty once. The objective charges it at every rating: reg times the number of ratings.",
         ),
         (
+            lambda ratings, factors, reg: _ridge(penalty=lambda reg, n, one: reg * ratings.shape[1] * one)(
+                ratings, factors, reg
+            ),
+            "You charge the penalty once for every film there is. Count the films that this user rated.",
+        ),
+        (
             _ridge(
                 penalty=lambda reg, n, one: 0 * one, finish=lambda a, q, r: torch.linalg.lstsq(q, r, driver="gelsd")[0]
             ),
@@ -322,11 +328,12 @@ ALS_HALF_STEP = Exercise(
         ),
         (
             _ridge(penalty=lambda reg, n, one: 0 * one),
-            "No penalty: a user with fewer ratings than dimensions has no single best p. Add reg on the diagonal.",
+            "No penalty: a user with fewer ratings than dimensions has no single best p. Add reg times the number of "
+            "ratings on the diagonal.",
         ),
         (
             _ridge(penalty=lambda reg, n, one: reg * n * torch.ones_like(one)),
-            "You added reg to every entry of the matrix. The penalty stands on the diagonal: reg * torch.eye(dim).",
+            "You added the penalty to every entry of the matrix. It stands on the diagonal: multiply torch.eye(dim).",
         ),
         (
             _ridge(penalty=lambda reg, n, one: reg * torch.ones_like(one)),
@@ -479,6 +486,10 @@ BPR_STEP = Exercise(
         (
             _pair(push=lambda p, i, j: torch.sigmoid(p @ (j - i)), along=lambda p, i, j: (j - i, -p, p)),
             "You walk uphill: the liked item sinks below the other one. Go against the gradient.",
+        ),
+        (
+            _rest(lambda old, new, _: tuple(2 * o - n for o, n in zip(old, new, strict=True))),
+            "You walk uphill, with the penalty, too: you added the gradient. Go against it.",
         ),
         (
             _pair(push=lambda p, i, j: torch.sigmoid(p @ (i - j)), along=lambda p, i, j: (j - i, -p, p)),
@@ -765,7 +776,8 @@ EASE = Exercise(
         ),
         (
             _solved(lambda p, x, reg: _without_diagonal(-p)),
-            "Divide column j by P[j, j]: without it, all weights into a rarely liked film are too large.",
+            "Divide column j by P[j, j]: without it the weights into much liked films, whose P[j, j] is small, are too "
+            "small.",
         ),
         (
             lambda likes, reg: _without_diagonal(
@@ -926,7 +938,7 @@ FOLD_IN = Exercise(
         ),
         (
             _folded(penalty=lambda reg, x: reg * max(len(x), 1) * torch.ones(x.shape[1], 1)),
-            "You added reg to every entry of the matrix. The penalty stands on the diagonal: reg * torch.eye(1 + dim).",
+            "You added the penalty to every entry of the matrix. It belongs on the diagonal: use torch.eye(1 + dim).",
         ),
         (
             _folded(penalty=lambda reg, x: reg * len(x) * torch.eye(x.shape[1])),
@@ -961,7 +973,8 @@ review = Review(
     },
     fine={
         "@ q[film]": "This is the error: rating minus prediction. (Mean and biases would help.)",
-        "for epoch in": "Several passes over the ratings are usual. (In random order, they would be better.)",
+        "for epoch in": "Several passes over the ratings are usual.",
+        "in triples": "One step a rating is stochastic gradient descent. (In random order, it would be better.)",
         "    fit()": "The call is right; what it calls is not.",
     },
 )

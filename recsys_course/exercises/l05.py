@@ -87,6 +87,11 @@ def _without_the_positive(u: Tensor, i: Tensor, ids: Tensor, q: Tensor, t: float
     return (logits.masked_fill(_same(ids), -torch.inf).logsumexp(1) - logits.diagonal()).mean()
 
 
+def _raw_above(u: Tensor, i: Tensor, ids: Tensor, q: Tensor, t: float) -> Tensor:
+    below = (_scaled(u, i, t) - q).masked_fill(_others(ids), -torch.inf).logsumexp(1)  # [batch]
+    return (below - _scaled(u, i, t).diagonal()).mean()
+
+
 def _by_exp(u: Tensor, i: Tensor, ids: Tensor, q: Tensor, t: float) -> Tensor:
     weights = (_scaled(u, i, t) - q).exp().masked_fill(_others(ids), 0)
     return -(weights.diagonal() / weights.sum(1)).log().mean()
@@ -150,6 +155,11 @@ IN_BATCH_SOFTMAX = Exercise(
         (
             lambda u, i, ids, q, t: _cross_entropy(_scaled(u, i, t) - q + q.diag(), ids),
             "You corrected the negatives only. Take log q off the right answer's score as well: the whole column.",
+        ),
+        (
+            _raw_above,
+            "You corrected the sum below, but not the right answer's score above. The gradients are the same, the "
+            "value is not: take log q off both.",
         ),
         (
             lambda u, i, ids, q, t: F.cross_entropy(
