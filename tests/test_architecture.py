@@ -13,19 +13,31 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "recsys_course"
 FOLDERS = ("recsys_course", "tools", "tests", "lessons", "benchmarks")
 CONTENT = {"exercises", "interview"}  # lessons' data, not the library
-SUBJECT = {"data", "base.py", "metrics", "losses.py", "sampling.py", "training.py", "models", "text.py", "explain.py"}
+SUBJECT = {"data", "base.py", "metrics", "losses.py", "sampling.py", "training", "models", "attention.py", "text"}
 SUBJECT |= {
+    "explain.py",
     "distributed.py",
-    "serving.py",
     "serving",
     "compression.py",
     "simulate.py",
     "plots.py",
 }  # what lessons teach
-HEAVY = {"torch", "numpy", "pandas", "scipy", "matplotlib", "transformers", "torch_geometric", "pooch", "IPython"}
+HEAVY = {
+    "torch",
+    "numpy",
+    "pandas",
+    "scipy",
+    "matplotlib",
+    "transformers",
+    "peft",
+    "sklearn",
+    "torch_geometric",
+    "pooch",
+    "IPython",
+}
 PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 POSIX = {"fcntl", "resource", "termios", "tty", "pty", "pwd", "grp", "posix", "syslog", "crypt", "readline", "curses"}
-MODEL_MAY_IMPORT = {"base", "data", "losses", "sampling", "training", "text"}
+MODEL_MAY_IMPORT = {"base", "data", "losses", "sampling", "training", "attention", "text"}
 
 EVERY_FILE = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 PACKAGE_FILES = [path for path in EVERY_FILE if PACKAGE in path.parents]
