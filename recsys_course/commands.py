@@ -107,12 +107,12 @@ def data(names: list[str], all: bool, list: bool, path: bool, bundle: Path | Non
 
 
 def clean(yes: bool = False) -> None:
-    """Remove the fetched data and the learner's record, after asking."""
+    """Remove the fetched data, the vectors computed from it and the learner's record, after asking."""
     from recsys_course import assets, progress
 
     cache = assets.cache_dir()
     paths = [cache / file for name in assets.ASSETS for file in (name, f".{name}.work")]  # fetched, half fetched
-    paths += [progress.folder() / name for name in ("progress.jsonl", "progress.lock")]
+    paths += [cache / "vectors", *(progress.folder() / name for name in ("progress.jsonl", "progress.lock"))]
     paths = [path for path in paths if path.exists()]
     if not paths:
         print("There is nothing to remove.")

@@ -298,6 +298,7 @@ def test_clean_names_sizes_and_paths_and_removes_them_only_when_told_to(store, c
     progress.record("02.recall", "passed")
     (course / "cache" / "not ours").write_text("keep")
     (course / "cache" / ".ml-100k.work").mkdir()
+    (course / "cache" / "vectors").mkdir()
     (course / "cache" / ".ml-100k.lock").write_text("")
     monkeypatch.setattr("builtins.input", lambda question: "n")
     assert run("clean") == 0

