@@ -348,6 +348,72 @@ def test_a_checkpoint_holds_nothing_but_numbers(tmp_path):
     assert state["history"]["loss"] and state["generator"].dtype == torch.uint8
 
 
+# --- warm-up and clipping
+
+
+def rates(n_steps: int, **options) -> list[float]:
+    """The learning rate that each of so many steps is made with, where 0.08 is the full one."""
+    weight, seen = nn.Linear(1, 1), []
+    optimizer = torch.optim.SGD(weight.parameters(), lr=0.08)
+
+    def loss(_) -> Tensor:
+        seen.append(optimizer.param_groups[0]["lr"])
+        return 0 * weight.weight.sum()
+
+    train(weight, loss, lambda: range(n_steps), optimizer=optimizer, epochs=1, generator=torch.Generator(), **options)
+    return seen
+
+
+def test_the_learning_rate_rises_in_a_straight_line_to_its_full_value_and_stays_there():
+    assert rates(6, warmup=4) == pytest.approx([0.02, 0.04, 0.06, 0.08, 0.08, 0.08])
+    assert rates(3, warmup=1) == rates(3) == [0.08] * 3
+
+
+def test_the_learning_rate_falls_in_a_straight_line_to_nothing_and_both_lines_multiply():
+    assert rates(5, decay=4) == pytest.approx([0.08, 0.06, 0.04, 0.02, 0])
+    assert rates(4, warmup=2, decay=4) == pytest.approx([0.04, 0.06, 0.04, 0.02])
+
+
+def test_warm_up_counts_steps_across_epochs_and_an_interruption_changes_no_weight(tmp_path):
+    plain, whole = Problem(), Problem()
+    plain.train()
+    history = whole.train(warmup=23, decay=80)
+    assert not torch.equal(plain.weights(), whole.weights())
+    for n_steps in (3, 12, 23, 58):  # before the first checkpoint, in the warm-up, at its end, after it
+        broken, resumed, path = Problem(), Problem(), tmp_path / f"{n_steps}.pt"
+        with pytest.raises(KeyboardInterrupt):
+            broken.train(batches=interrupted_after(broken, n_steps), checkpoint=path, warmup=23, decay=80)
+        assert path.exists() == (n_steps > 4)
+        again = resumed.train(checkpoint=path, warmup=23, decay=80)
+        assert torch.equal(resumed.weights(), whole.weights()) and again.loss == history.loss
+
+
+def test_a_training_that_diverges_in_its_warm_up_names_the_full_learning_rate():
+    problem = Problem(learning_rate=10_000)
+    with pytest.raises(Diverged, match="learning rate 10000 is too high"):
+        problem.train(warmup=1000)
+
+
+@pytest.mark.parametrize(("clip", "step"), [(5.0, [3.0, 4.0]), (50.0, [30.0, 40.0]), (99.0, [30.0, 40.0])])
+def test_a_gradient_that_is_too_long_keeps_its_direction_and_gets_the_length_asked_for(clip, step):
+    net = nn.Linear(2, 1, bias=False)
+    before, slope = net.weight.detach().clone(), tensor([30.0, 40.0])  # a gradient of length 50
+    optimizer = torch.optim.SGD(net.parameters(), lr=1.0)
+    settings = {"optimizer": optimizer, "epochs": 1, "generator": torch.Generator()}
+    train(net, lambda _: (net.weight * slope).sum(), lambda: [0], clip=clip, **settings)
+    torch.testing.assert_close((before - net.weight)[0], tensor(step), atol=1e-4, rtol=1e-4)
+
+
+def test_impossible_warm_ups_and_clippings_are_refused():
+    with pytest.raises(ValueError, match="warmup is a number of steps, 0 for none, got -1"):
+        Problem().train(warmup=-1)
+    with pytest.raises(ValueError, match="decay is a number of steps, at least 1"):
+        Problem().train(decay=0)
+    for wrong in (0, -1.0, NAN):
+        with pytest.raises(ValueError, match="clip must be above 0, or None to leave gradients as they are, got"):
+            Problem().train(clip=wrong)
+
+
 # --- progress
 
 
