@@ -26,6 +26,7 @@ COLOURS = {
     "MF": "#882255",
     "ALS": "#999933",
     "TwoTower": "#332288",
+    "BertRecommender": "#AA4499",
 }
 HIGHLIGHT, OTHERS = "#D55E00", "#BBBBBB"
 
