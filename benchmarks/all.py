@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPTS = ("metrics", "topk", "item_knn", "implicit_als", "bpr", "ease", "ratings")
+SCRIPTS = ("metrics", "topk", "item_knn", "implicit_als", "bpr", "ease", "ratings", "encoding")
 
 
 def main() -> int:
