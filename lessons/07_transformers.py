@@ -688,7 +688,7 @@ claim("07.company-fixed", "not once candidates cannot see each other", cured)
 # - A block costs $24nd^2 + 4n^2d$ operations. SDPA saves the table, not the operations; a cache saves passes, for memory.
 # - A score must not depend on the other candidates, unless you mean it.
 #
-# **Pitfalls and myths**, all commonly seen. *"Every Transformer is encoder, then decoder"*: three machines. *"Attention is what a user pays to films"*, shown by sorting films they have rated: that recommends what they know. *`masked_fill(mask, -1e9)` in fp16* raises at once; use the dtype's minimum. *"Causal, so padding is harmless"*: behind the films, yes; in front of them it is read. *The root of the model's dim* instead of the head's.
+# **Pitfalls and myths**, all commonly seen. *"Every Transformer is encoder, then decoder"*: three machines. *"Attention is what a user pays to films"*, shown by sorting films they have rated: that recommends what they know. *`masked_fill(mask, -1e9)` in fp16* raises at once; use the dtype's minimum. *"Causal, so padding is harmless"*: behind the films, yes; in front of them it is read. *The root of the model's dim* instead of the head's. *"Read the attention off the model"*: fast kernels never write it down; ask `transformers` for `attn_implementation="eager"`, then name layer, head, row and column.
 #
 # **Go further.** Vaswani et al., *Attention is all you need* (NIPS 2017). Xiong et al., *On layer normalization in the Transformer architecture* (ICML 2020). Dao et al., *FlashAttention* (NeurIPS 2022). Kang and McAuley, *Self-attentive sequential recommendation* (ICDM 2018): lesson 10's SASRec.
 #

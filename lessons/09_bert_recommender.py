@@ -621,7 +621,7 @@ claim("09.train-flatters", "its own likes look over 5 times as good as held-out 
 # - Ids win on warm films; blend, with a weight from validation.
 
 # %% [markdown]
-# **Pitfalls and myths**, all commonly seen. *"Pre-trained, so it cannot overfit"*: full tuning lost on two of three draws. *No user anywhere*: a model from a title to a rating gives everybody one list. *Loading BERT twice*, once for users and once for films, doubles memory for nothing. *Tokenising in the loop* repeats work that never changes. *"Collaborative filtering for cold start"*: without events it has nothing to fold in. *"A large model does any task best"*: EASE has no text and wins on warm films.
+# **Pitfalls and myths**, all commonly seen. *"Pre-trained, so it cannot overfit"*: full tuning lost on two of three draws. *No user anywhere*: a model from a title to a rating gives everybody one list. *Loading BERT twice*, once for users and once for films, doubles memory for nothing. *Tokenising in the loop* repeats work that never changes. *"Collaborative filtering for cold start"*: without events it has nothing to fold in. *"A large model does any task best"*: EASE has no text and wins on warm films. *"Needs little data" and "needs massive data"*, of one model: adapting it here took the likes of 943 users, pre-training a billion sentences.
 
 # %% [markdown]
 # **Go further.** Devlin et al., *BERT* (NAACL 2019). Reimers and Gurevych, *Sentence-BERT* (EMNLP 2019). Hu et al., *LoRA* (ICLR 2022). Kumar et al., *Fine-tuning can distort pretrained features and underperform out-of-distribution* (ICLR 2022): why the heads go first.
