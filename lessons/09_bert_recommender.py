@@ -357,7 +357,7 @@ claim_value("09.too-hot-ndcg", hot_ndcg, 0.15, 0.04, "NDCG@10 after an epoch at 
 claim("09.bce-below", "binary cross-entropy ranks worse than in-batch softmax", worse["frozen, BCE"])
 
 # %% [markdown]
-# One epoch at 1e-3 undoes what heads and pre-training knew: from 0.26 down to 0.15. **Warm-up** begins with small steps, while Adam's averages know nothing yet; here five steps, then a straight line down to 0. For a whole BERT 2e-5 is usual. We tune one layer for 44 steps: 3e-4, and 3e-3 for LoRA, whose `up` starts at zero. Both were chosen on other cold films. Binary cross-entropy judges each pair alone and sees one negative; the softmax ranks.
+# One epoch at 1e-3 undoes what heads and pre-training knew: from 0.26 down to 0.15. **Warm-up** begins with small steps, while Adam's averages know nothing yet; here five steps, then a straight line down to 0. For a whole BERT 2e-5 is usual. We tune one layer for 44 steps: 3e-4, and 3e-3 for LoRA, whose `up` starts at zero. Both were chosen on other cold films. Binary cross-entropy, with the softmax's settings and none of its own, judges each pair alone and sees one negative; the softmax ranks.
 #
 # ## Serve titles
 #
