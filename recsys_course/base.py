@@ -12,6 +12,7 @@ from torch import Tensor
 from recsys_course.data.interactions import Interactions
 
 RUN = 64  # columns: long enough for a fast maximum, short enough that few scores are left to compare
+BLOCK = 2**23  # scores that exist at one time: 34 MB, whatever the catalogue and however many users ask
 
 
 class Recommender(ABC):
@@ -50,6 +51,8 @@ class Recommender(ABC):
     ) -> Tensor:
         """The ``k`` best items of each user, best first; equal scores are ordered by item number.
 
+        The users are gone through in blocks, so that memory does not grow with their number.
+
         Args:
             users: int64 ``[batch]``.
             k: length of the lists.
@@ -65,6 +68,11 @@ class Recommender(ABC):
         self._check_ids(users=users, candidates=candidates)
         if k < 1:
             raise ValueError(f"k must be at least 1, got {k}")
+        blocks = users.split(max(1, BLOCK // max(1, self.train_.n_items)))
+        return torch.cat([self._best(block, k, exclude_seen, candidates) for block in blocks])
+
+    def _best(self, users: Tensor, k: int, exclude_seen: bool, candidates: Tensor | None) -> Tensor:
+        """The lists of so few users that all their scores fit in memory at one time."""
         scores = self.scores(users).cpu()  # [batch, n_items]
         if scores.isnan().any():
             raise ValueError(f"{type(self).__name__} scored NaN for user {int(users[scores.isnan().any(1)][0])}")

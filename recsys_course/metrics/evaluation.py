@@ -79,7 +79,7 @@ def evaluate(
         k: length of the lists.
         candidates: the only items allowed, int64 ``[n_candidates]``; without it, every item is ranked.
         exclude_seen: leave out what the user rated in training.
-        batch_size: users at a time; memory grows with ``batch_size * n_items``.
+        batch_size: users between two moves of the progress bar.
         name: of the model in tables; without it, its class.
 
     Raises:
