@@ -27,6 +27,19 @@ COLOURS = {
     "ALS": "#999933",
     "TwoTower": "#332288",
     "BertRecommender": "#AA4499",
+    "MarkovChain": "#661100",
+    "GRU4Rec": "#6699CC",
+    "SASRec": "#CC6677",
+    "BERT4Rec": "#DDCC77",
+    "MultiInterest": "#88CCEE",
+    "LightGCN": "#004488",
+    "GraphSAGE": "#BB5566",
+    "GAT": "#DDAA33",
+    "GFCF": "#225522",
+    "ContentMap": "#EE7733",
+    "DropoutNet": "#009988",
+    "Blend": "#EE3377",
+    "Recent": "#AA6E28",
 }
 HIGHLIGHT, OTHERS = "#D55E00", "#BBBBBB"
 

@@ -14,12 +14,13 @@ PACKAGE = ROOT / "recsys_course"
 FOLDERS = ("recsys_course", "tools", "tests", "lessons", "benchmarks")
 CONTENT = {"exercises", "interview"}  # lessons' data, not the library
 SUBJECT = {"data", "base.py", "metrics", "losses.py", "sampling.py", "training", "models", "attention.py", "text"}
+SUBJECT |= {"ranking", "profiles.py", "graph.py", "bandits.py"}
 SUBJECT |= {
     "explain.py",
     "distributed.py",
     "serving",
     "compression.py",
-    "simulate.py",
+    "simulate",
     "plots.py",
 }  # what lessons teach
 HEAVY = {
@@ -37,7 +38,7 @@ HEAVY = {
 }
 PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 POSIX = {"fcntl", "resource", "termios", "tty", "pty", "pwd", "grp", "posix", "syslog", "crypt", "readline", "curses"}
-MODEL_MAY_IMPORT = {"base", "data", "losses", "sampling", "training", "attention", "text"}
+MODEL_MAY_IMPORT = {"base", "data", "losses", "sampling", "training", "attention", "text", "graph", "profiles"}
 
 EVERY_FILE = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 PACKAGE_FILES = [path for path in EVERY_FILE if PACKAGE in path.parents]
@@ -98,7 +99,7 @@ def test_what_must_start_fast_imports_nothing_heavy(module):
     assert module != "recsys_course" or float(seconds) < 0.3
 
 
-@pytest.mark.parametrize("part", ["models", "metrics", "data", "base.py", "simulate.py"])
+@pytest.mark.parametrize("part", ["models", "metrics", "data", "base.py", "simulate"])
 def test_the_library_never_reaches_checks_exercises_or_interview(part):
     files = [path for path in PACKAGE_FILES if path.relative_to(PACKAGE).parts[0] == part]
     assert files
@@ -180,7 +181,7 @@ def test_the_library_stays_small():
     subject = sum(lines[name] for name in lines.keys() & SUBJECT)
     machinery = sum(lines.values()) - subject
     print(f"{subject:,} lines of code in the subject, {machinery:,} in the machinery")
-    assert subject < 4000
+    assert subject < 5100
     assert machinery < 2700
 
 

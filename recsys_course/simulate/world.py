@@ -1,4 +1,4 @@
-"""Worlds with known truth: what no log can prove, a simulation can.
+"""A world of tastes and clicks: policies show items to users, and the true click rate of every pair is known.
 
 A *policy* says how likely each user is to be shown each item: float64 ``[n_users, n_items]``, every row sums to 1.
 """
