@@ -127,7 +127,7 @@ _RECORDS = (
     Asset(
         "ml-100k-graph",
         "Knowledge graph of the MovieLens 100K films: 91,631 Freebase triples",
-        "later",
+        "core",
         2_130_151,
         "Freebase CC BY 2.5; links to the films under the GroupLens terms",
         "Freebase, linked to MovieLens by the RecBole team (KB4Rec)",

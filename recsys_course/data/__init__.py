@@ -2,8 +2,10 @@
 
 from recsys_course.data.events_csv import read_csv
 from recsys_course.data.interactions import POSITIVE, Interactions
+from recsys_course.data.knowledge import knowledge_graph
 from recsys_course.data.leaks import PROMISES, find_leaks
 from recsys_course.data.movielens import Dataset, movielens
+from recsys_course.data.sequences import histories, shuffle_order
 from recsys_course.data.splits import (
     Split,
     cold_item_split,
@@ -25,10 +27,13 @@ __all__ = [
     "cold_user_split",
     "find_leaks",
     "frozen_split",
+    "histories",
     "k_core",
+    "knowledge_graph",
     "last_split",
     "movielens",
     "random_split",
     "read_csv",
+    "shuffle_order",
     "time_split",
 ]

@@ -32,6 +32,7 @@ from recsys_course.metrics.ranking import (
     precision,
     recall,
 )
+from recsys_course.metrics.strata import stratified_report
 
 __all__ = [
     "ACCURACY",
@@ -68,5 +69,6 @@ __all__ = [
     "precision",
     "recall",
     "snips",
+    "stratified_report",
     "z_score",
 ]

@@ -71,10 +71,14 @@ class IALS(Recommender):
 
         With ``history``, a user's vector is solved from these likes as in training.
         """
+        return self.user_vectors(users, history) @ self.item_factors_.T
+
+    def user_vectors(self, users: Tensor, history: Interactions | None = None) -> Tensor:
+        """The users' learnt vectors, or those that ``history`` gives them: int64 ``[batch]`` to ``[batch, dim]``."""
         if history is None:
-            return self.user_factors_[users] @ self.item_factors_.T
+            return self.user_factors_[users]
         rows = _Rows(history.positives().matrix(users))
-        return rows.solve(self.item_factors_, self.alpha, self.reg) @ self.item_factors_.T
+        return rows.solve(self.item_factors_, self.alpha, self.reg)
 
 
 class _Rows:
