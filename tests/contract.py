@@ -3,6 +3,7 @@
 TestEASE = personalised(EASE, reg=1.0)
 TestPopularity = recommender(Popularity)
 TestMF = rates(folds_in(MF, dim=4))
+TestSASRec = sequential(SASRec, dim=16)
 """
 
 import inspect
@@ -13,6 +14,7 @@ from torch import tensor
 
 from recsys_course.base import Recommender
 from recsys_course.data import Interactions
+from recsys_course.data.sequences import shuffle_order
 
 N_USERS, N_ITEMS = 13, 8
 EVENTLESS = 12  # the last user does nothing
@@ -186,6 +188,34 @@ class PersonalisedContract(RecommenderContract):
         assert not torch.equal(scores, model.scores(tensor([5])))
 
 
+def ring() -> Interactions:
+    """User u takes five items in a row from item u on, and after item 7 comes item 0: order is all there is."""
+    users = torch.arange(EVENTLESS).repeat_interleave(5)
+    items = (users + torch.arange(5).repeat(EVENTLESS)) % N_ITEMS
+    return Interactions.from_events(users, items, n_users=N_USERS, n_items=N_ITEMS)
+
+
+class SequentialContract(PersonalisedContract):
+    """For every model that reads the order of a history."""
+
+    def board(self, withheld: tuple[int, int]) -> Interactions:
+        """The checkerboard in a random order, or else the order of the item numbers would tell the withheld one."""
+        return shuffle_order(checkerboard(withheld), seed=0)
+
+    def test_on_a_ring_the_successor_of_the_last_item_comes_first(self):
+        users = torch.arange(EVENTLESS)
+        assert self.fitted(ring()).recommend(users, 1).flatten().tolist() == ((users + 5) % N_ITEMS).tolist()
+
+    def test_the_same_items_in_another_order_are_another_history(self):
+        """Three users took items 1, 2 and 3; on the ring, item 4 is next for the one who took item 3 last."""
+        model = self.fitted(ring())
+        users, orders = [0] * 3 + [1] * 3 + [2] * 3, [1, 2, 3, 3, 1, 2, 2, 3, 1]
+        history = Interactions.from_events(users, orders, n_users=3, n_items=N_ITEMS)
+        scores = model.scores(torch.arange(3), history)
+        assert scores[0].masked_fill(history.dense(tensor([0]))[0], -torch.inf).argmax() == 4
+        assert not torch.allclose(scores[0], scores[1]) and not torch.allclose(scores[0], scores[2])
+
+
 class FoldInContract(RecommenderContract):
     """For models that learn a vector for each user and compute one from a history: near to it, but not the same."""
 
@@ -252,6 +282,11 @@ def recommender(model: type[Recommender], **settings) -> type:
 def personalised(model: type[Recommender], **settings) -> type:
     """The contract of a model that learns each user's taste, built with these settings."""
     return type(f"Test{model.__name__}", (PersonalisedContract,), {"model": model, "settings": settings})
+
+
+def sequential(model: type[Recommender], **settings) -> type:
+    """The contract of a model that reads the order of a history, built with these settings."""
+    return type(f"Test{model.__name__}", (SequentialContract,), {"model": model, "settings": settings})
 
 
 def folds_in(model: type[Recommender], **settings) -> type:
