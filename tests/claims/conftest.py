@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
+from scipy.sparse.linalg import svds
 
 from recsys_course import data, metrics, models
 from recsys_course.assets import fetch
@@ -110,3 +112,63 @@ def by_hand(films):
     bins = torch.exp(-(((year[:, None] - torch.arange(1935, 2000, 5)) / 5) ** 2))
     table = torch.cat([torch.nn.functional.normalize(genres, dim=1), bins], 1)
     return table - table.mean(0)
+
+
+def _ndcg_at_ten(scores, liked, allowed):
+    """NDCG@10 of each row, only allowed items ranked, ties by item number: three ``[n_users, n_items]``."""
+    order = np.argsort(-np.where(allowed, scores, -np.inf), axis=1, kind="stable")[:, :10]
+    hits = np.take_along_axis(liked, order, 1) & np.take_along_axis(allowed, order, 1)
+    gain = 1 / np.log2(np.arange(2, 12))
+    best = np.concatenate([[0], gain.cumsum()])[(liked & allowed).sum(1).clip(max=10)]
+    return np.divide((hits * gain).sum(1), best, out=np.full(len(best), np.nan), where=best > 0)
+
+
+@pytest.fixture(scope="session")
+def ndcg_at_ten():
+    """The function above, for tables that no ``Recommender`` made."""
+    return _ndcg_at_ten
+
+
+@dataclass(frozen=True)
+class ColdFilms:
+    """A tenth of the films withheld, each ``[n_users, n_items]`` or ``[n_items]``, and a map from content to tastes."""
+
+    cold: np.ndarray
+    likes: np.ndarray
+    seen: np.ndarray
+    hidden: np.ndarray
+    tastes: np.ndarray  # [n_users, 32]
+    vectors: np.ndarray  # [n_items, 32], those of the cold films by the map from content
+
+    def ndcg(self, scores, candidates):
+        """Mean over users of the NDCG@10 of the hidden likes among these candidates, bool ``[n_items]``."""
+        return np.nanmean(_ndcg_at_ten(scores, self.hidden & self.cold, candidates & ~self.seen))
+
+
+@pytest.fixture(scope="session")
+def content():
+    """Genres, a film's row of length 1, and the year in soft bins of 5, ``[n_items, n]``."""
+    items = movielens().items
+    names = sorted({name for row in items["genres"] for name in row})
+    genres = np.array([[float(name in row) for name in names] for row in items["genres"]])
+    year = items["year"].astype(float).fillna(1990).to_numpy()
+    bins = np.exp(-(((year[:, None] - np.arange(1935, 2000, 5)) / 5) ** 2))
+    return np.hstack([genres / np.sqrt(genres.sum(1, keepdims=True)).clip(1), bins])
+
+
+@pytest.fixture(scope="session")
+def cold_films(ratings, content):
+    """Three draws of cold films; tastes and warm vectors are the 32 largest directions of the likes."""
+    found = []
+    for seed in SEEDS:
+        split = data.cold_item_split(ratings, seed=seed)
+        cold = np.bincount(split.held_out.items.numpy(), minlength=ratings.n_items) > 0
+        likes = split.train.positives().matrix()
+        left, sizes, right = svds(likes.astype(float), k=32, v0=np.ones(min(likes.shape)))
+        table = np.hstack([content - content[~cold].mean(0), np.ones((len(content), 1))])
+        known = table[~cold]
+        weights = np.linalg.solve(known.T @ known + 10 * np.eye(known.shape[1]), known.T @ right.T[~cold])
+        vectors = np.where(cold[:, None], table @ weights, right.T)
+        parts = (likes.toarray() > 0, split.train.matrix().toarray() > 0, split.test.matrix().toarray() > 0)
+        found.append(ColdFilms(cold, *parts, left * sizes, vectors))
+    return found
