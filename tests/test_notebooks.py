@@ -21,7 +21,7 @@ from test_build import with_lesson
 ROOT = Path(__file__).resolve().parent.parent
 SANITIZE = Path(__file__).with_name("nbval_sanitize.cfg")
 NOTEBOOKS, SOLUTIONS = (sorted((ROOT / folder).glob("*.ipynb")) for folder in ("notebooks", "solutions"))
-CPU_SECONDS, RAM_MB, PICTURE_MB = 90, 2048, 1.5
+CPU_SECONDS, RAM_MB, PICTURE_MB = 90, 3072, 1.5
 PROGRESS = re.compile(r"\d%\||█|\bit/s\b|\r")
 ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}")
 
