@@ -91,3 +91,11 @@ def test_vectors_of_another_catalogue_and_an_unknown_merge_are_refused():
         MultiInterest(PARITY).fit(liking(0))
     with pytest.raises(ValueError, match="merge must be one of share, max, got 'mean'"):
         MultiInterest(COMPASS, merge="mean").fit(liking(0))
+
+
+def test_with_a_history_what_was_seen_in_training_takes_places_again():
+    users, items = [0] * 5 + [1] * 2, [0, 1, 2, 3, 5, 0, 4]
+    train = Interactions.from_events(users, items, n_items=len(COMPASS))
+    history = Interactions.from_events([0, 0], [0, 4], n_users=2, n_items=len(COMPASS))
+    model = MultiInterest(COMPASS, n_interests=2).fit(train)
+    torch.testing.assert_close(model.scores(tensor([0]), history), model.scores(tensor([1])))
