@@ -26,8 +26,8 @@ class SASRec(Recommender):
     item after it, all places at once; filler guesses nothing. Everybody has one window an epoch, which of a long
     history's being drawn anew each time.
 
-    The sequence is the *likes*, ratings of 4 or more, as for every sequence model of the course: a lesson measures
-    what all ratings in order give. A user without a like gets the items by their number of likes.
+    The sequence is the *likes*, ratings of 4 or more, as for every sequence model of the course; lower ratings are not
+    read. A user without a like gets the items by their number of likes.
 
     Sources: Kang and McAuley, ICDM 2018, arXiv:1808.09781, section III (there with ``loss="bce"`` and one negative);
     Klenitskiy and Vasilev, RecSys 2023, arXiv:2309.07602 (full softmax).
