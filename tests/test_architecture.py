@@ -174,14 +174,14 @@ def test_lines_are_counted_without_their_documentation():
 
 
 def test_the_library_stays_small():
-    """What the lessons teach, at most 350 lines a lesson, and the machinery: checks, assets, commands."""
+    """What the lessons teach, at most 360 lines a lesson, and the machinery: checks, assets, commands."""
     lines = {path.relative_to(PACKAGE).parts[0]: 0 for path in LIBRARY}
     for path in LIBRARY:
         lines[path.relative_to(PACKAGE).parts[0]] += count_code_lines(path.read_text(encoding="utf-8"))
     subject = sum(lines[name] for name in lines.keys() & SUBJECT)
     machinery = sum(lines.values()) - subject
     print(f"{subject:,} lines of code in the subject, {machinery:,} in the machinery")
-    assert subject < 350 * len(list((ROOT / "lessons").glob("*.py")))
+    assert subject < 360 * len(list((ROOT / "lessons").glob("*.py")))
     assert machinery < 2700
 
 
