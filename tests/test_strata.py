@@ -66,3 +66,9 @@ def test_the_rows_add_up_to_the_total_and_none_is_too_small(users, min_users):
     rows, total = report.iloc[:-1], report.iloc[-1]
     assert rows["users"].sum() == len(users) and rows["users"].min() >= min_users
     assert (rows["share"] * rows["mean"]).sum() == pytest.approx(total["mean"])
+
+
+def test_exactly_as_many_users_as_the_minimum_are_a_report():
+    report = stratified_report([1, 2], ["a", "b"], min_users=2)
+    assert list(report.index) == ["other: a, b", "all"]
+    assert report.loc["all", "mean"] == 1.5
