@@ -85,9 +85,10 @@ class Network(Ranker):
         slow = {"params": self.network_.parameters(), "weight_decay": self.weight_decay}
         fast = {"params": self.places_.parameters(), "lr": 10 * self.learning_rate, "weight_decay": 0.0}
         optimizer = torch.optim.AdamW([slow, fast], self.learning_rate, fused=True)
+        columns = [*_columns(rows), labels.to(device())]
         self.history_ = train(
             both,
-            lambda batch: self.loss(self._logits(rows[batch]), labels[batch].to(device())),
+            lambda batch: self._step(*(column[batch] for column in columns)),
             lambda: torch.randperm(len(rows), generator=generator).split(self.batch_size),
             optimizer=optimizer,
             epochs=self.epochs,
@@ -104,20 +105,28 @@ class Network(Ranker):
         """Chance of each goal on each row, float ``[n, n_goals]``."""
         self._learnt("network_")
         blocks = torch.arange(len(rows)).split(PREDICTED)
-        return torch.cat([self._logits(rows[block]).float().sigmoid().cpu() for block in blocks])
+        return torch.cat([self._logits(*_columns(rows[block])).float().sigmoid().cpu() for block in blocks])
 
     def _base(self, labels: Tensor) -> Tensor:
         """Where training starts: the mean of each goal among the rows that reached the goal before, as a logit."""
         reached = torch.cat([torch.ones(1), labels.sum(0)[:-1] / len(labels)])
         return (labels.mean(0) / reached.clamp(min=1e-6)).clamp(1e-3, 1 - 1e-3).logit()
 
-    def _logits(self, rows: Impressions) -> Tensor:
-        columns = (part.to(device()) for part in (rows.fields, rows.numbers, rows.history))
-        logits = self.base_ + self.network_(*columns)  # [batch, n_goals]
+    def _step(self, *columns: Tensor) -> Tensor:
+        *inputs, labels = columns
+        return self.loss(self._logits(*inputs), labels)
+
+    def _logits(self, fields: Tensor, numbers: Tensor, history: Tensor, positions: Tensor) -> Tensor:
+        logits = self.base_ + self.network_(fields, numbers, history)  # [batch, n_goals]
         if self.positions:
-            place = self.places_(rows.positions.to(device()))  # [batch, 1]
+            place = self.places_(positions)  # [batch, 1]
             logits = torch.cat([logits[:, :1] + place, logits[:, 1:]], dim=1)
         return logits
+
+
+def _columns(rows: Impressions) -> list[Tensor]:
+    """What a network reads of the rows, on its device; the truth beside it is left behind."""
+    return [part.to(device()) for part in (rows.fields, rows.numbers, rows.history, rows.positions)]
 
 
 class Features(nn.Module):
