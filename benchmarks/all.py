@@ -7,7 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPTS = ("metrics", "topk", "item_knn", "implicit_als", "bpr", "ease", "ratings", "encoding")
+SCRIPTS = (
+    "metrics",
+    "topk",
+    "item_knn",
+    "implicit_als",
+    "bpr",
+    "ease",
+    "ratings",
+    "encoding",
+    "lightgcn",
+    "sasrec",
+    "quality",
+)
 
 
 def main() -> int:
