@@ -243,7 +243,7 @@ def sasrec(**settings):
     return models.SASRec(n_layers=1, n_heads=2, **SMALL | settings)
 
 
-# %% tags=["experiment"]
+# %%
 losses = {"bce, 1 negative": sasrec(loss="bce", n_negatives=1), "sampled, 32": sasrec(loss="sampled")}
 runs = {name: judged(model, f"SASRec {name}") for name, model in losses.items()}
 claim_value(
@@ -294,7 +294,7 @@ claim("10.masked-behind", "SASRec beats BERT4Rec beyond the interval, at ten epo
 #
 # **Hypothesis.** A sequence model beats EASE because order matters. **Protocol.** Last split, all films ranked, NDCG@10, 95 % intervals; histories in order, shuffled, and with only films of one second shuffled; last, chance also picks which films of a second are held out. One seed. Then a *planted* world, where order matters as much as we say. **What would change my mind?** Nothing lost by shuffling; or nothing where order is planted.
 
-# %% tags=["experiment"]
+# %%
 board = [judged(m) for m in (models.Random(), models.Popularity(), models.ItemKNN(), models.EASE())]
 board += [judged(models.MarkovChain()), *[runs[name] for name in ("full", "GRU4Rec", "BERT4Rec")]]
 results = {evaluation.model: evaluation for evaluation in board}
@@ -307,7 +307,7 @@ cases = {
     "ties drawn, split too": (data.shuffle_order(tied.train, 1, ties_only=True), tied),
 }
 
-# %% tags=["experiment"]
+# %%
 makers = {"EASE": models.EASE, "MarkovChain": models.MarkovChain, "SASRec": sasrec}
 found = {("SASRec", "in order"): runs["full"]}
 for name, make in makers.items():
@@ -370,7 +370,7 @@ print(
 #
 # Or is our code too weak? In `simulate.OrderWorld` each film has one successor; a user goes on to it with probability `strength`, else by taste. Judge the very next film. At strength 0, what must shuffling cost?
 
-# %% tags=["experiment"]
+# %%
 rows = []
 for strength in (0.0, 0.5, 0.9):
     log = simulate.OrderWorld(400, 100, 5, strength, seed=0).log(20, seed=1)
@@ -406,7 +406,7 @@ for panel, order in zip(panels, ("in order", "shuffled"), strict=True):
 finding = "In order, SASRec and the chain rise with the strength to above 0.8, EASE to 0.5. "
 plots.show(figure, alt=finding + "Shuffled, both fall below EASE at every strength above 0.")
 
-# %% tags=["experiment"]
+# %%
 log = simulate.OrderWorld(400, 100, 5, 0.6, seed=0).log(20, seed=1)
 planted = data.last_split(log, n=1)
 contest = {"SASRec bce": sasrec(loss="bce", n_negatives=1), "SASRec sampled": sasrec(loss="sampled")}
