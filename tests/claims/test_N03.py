@@ -51,7 +51,7 @@ def test_a_duplicate_edge_moves_the_mean():
     claim(
         "N03.duplicate",
         "A duplicate edge counts twice: the mean of 3 and 6 becomes 4; a node without edges gets 0, not NaN",
-        abs(once - 4.5) < 1e-5 and abs(twice - 4) < 1e-5 and float(alone) == 0,
+        abs(once - 4.5) < 1e-5 and abs(twice - 4) < 1e-5 and alone == 0,
     )
 
 
