@@ -246,6 +246,42 @@ class FoldInContract(RecommenderContract):
         assert not torch.allclose(scores[0], model.scores(tensor([5]))[0])
 
 
+class TrainedContract:
+    """For every model whose ``fit`` takes a validation score, beside one of the contracts above."""
+
+    def short(self, **changes) -> Recommender:
+        return self.model(**{**self.settings, "epochs": 8, **changes})
+
+    def test_another_seed_gives_other_scores(self):
+        users = torch.arange(N_USERS)
+        scores = [self.short(seed=seed).fit(uneven()).scores(users) for seed in (0, 0, 1)]
+        assert torch.equal(*scores[:2]) and not torch.equal(*scores[1:])
+
+    def test_validation_stops_training_and_the_best_epoch_is_kept(self):
+        model, users, seen = self.short(), torch.arange(N_USERS), []
+
+        def score() -> float:
+            seen.append(model.scores(users))
+            return {3: 0.9}.get(len(seen), 0.1)
+
+        model.fit(uneven(), score=score, patience=2)
+        assert len(model.history_) == 5 and model.history_.best_epoch == 3
+        assert torch.equal(model.scores(users), seen[2]) and not torch.equal(seen[2], seen[4])
+
+    def test_an_interrupted_fit_goes_on_where_it_was(self, tmp_path):
+        def rising(start: int, stop: int):
+            epochs = iter(range(start, stop))
+            return lambda: next(epochs)  # raises StopIteration in the epoch after
+
+        users, path = torch.arange(N_USERS), tmp_path / "model.pt"
+        whole = self.short().fit(uneven(), score=rising(0, 8))
+        with pytest.raises(StopIteration):
+            self.short().fit(uneven(), score=rising(0, 3), checkpoint=path)
+        resumed = self.short().fit(uneven(), score=rising(3, 8), checkpoint=path)
+        assert resumed.history_.loss == whole.history_.loss and resumed.history_.best_epoch == 8
+        assert torch.equal(resumed.scores(users), whole.scores(users))
+
+
 class RatingContract:
     """For every model that predicts ratings, beside one of the contracts above."""
 
@@ -297,3 +333,8 @@ def folds_in(model: type[Recommender], **settings) -> type:
 def rates(contract: type) -> type:
     """A contract and the one on ratings: ``TestMF = rates(folds_in(MF, dim=4))``."""
     return type(contract.__name__, (RatingContract, contract), {})
+
+
+def trained(contract: type) -> type:
+    """A contract and the one on validation and resuming: ``TestSASRec = trained(sequential(SASRec, dim=16))``."""
+    return type(contract.__name__, (TrainedContract, contract), {})

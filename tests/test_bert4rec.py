@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import tensor
 
-from contract import sequential, uneven
+from contract import sequential, trained, uneven
 from recsys_course.base import device
 from recsys_course.data import Interactions
 from recsys_course.models.bert4rec import BERT4Rec, hide
 
 SMALL = {"dim": 16, "n_layers": 1, "length": 6, "batch_size": 12, "learning_rate": 0.02, "dropout": 0.1}
 
-TestBERT4Rec = sequential(BERT4Rec, **SMALL, epochs=120, last=0.5)
+TestBERT4Rec = trained(sequential(BERT4Rec, **SMALL, epochs=120, last=0.5))
 
 FILLER = 99
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import tensor
 
-from contract import N_ITEMS, N_USERS, checkerboard, personalised, recommender, uneven
+from contract import N_ITEMS, N_USERS, checkerboard, personalised, recommender, trained, uneven
 from recsys_course.base import Recommender
 from recsys_course.data import Interactions
 from recsys_course.models import EASE, IALS, Blend, ContentMap, DropoutNet, Popularity, Recent
@@ -42,7 +42,9 @@ class TestContentMapNetwork(Described, personalised(ContentMap, features=COLOUR,
     """A network."""
 
 
-class TestDropoutNet(Described, personalised(DropoutNet, features=COLOUR, dim=4, epochs=150, learning_rate=0.01)):
+class TestDropoutNet(
+    Described, trained(personalised(DropoutNet, features=COLOUR, dim=4, epochs=150, learning_rate=0.01))
+):
     """A network that does without vectors."""
 
 
@@ -243,5 +245,5 @@ def test_an_endless_half_life_is_popularity():
     users = torch.arange(N_USERS)
     endless, popular = (model.fit(uneven()).scores(users) for model in (Recent(math.inf), Popularity()))
     assert torch.equal(endless, popular)
-    with pytest.raises(ValueError, match="half_life must be above 0 days, got 0"):
+    with pytest.raises(ValueError, match="half_life must be above 0, got 0"):
         Recent(0.0).fit(uneven())

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, tensor
 
-from contract import checkerboard, personalised, uneven
+from contract import checkerboard, personalised, trained, uneven
 from recsys_course.base import device
 from recsys_course.data import Interactions
 from recsys_course.graph import bipartite_edges, message_leak
@@ -15,8 +15,8 @@ from recsys_course.models.graph_sage import Messages
 
 pytest.importorskip("torch_geometric")
 SMALL = {"dim": 8, "epochs": 60}
-TestGraphSAGE = personalised(GraphSAGE, **SMALL)
-TestGAT = personalised(GAT, n_heads=2, **SMALL)
+TestGraphSAGE = trained(personalised(GraphSAGE, **SMALL))
+TestGAT = trained(personalised(GAT, n_heads=2, **SMALL))
 both = pytest.mark.parametrize("kind", [GraphSAGE, GAT])
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import tensor
 
-from contract import sequential, uneven
+from contract import sequential, trained, uneven
 from recsys_course.base import device
 from recsys_course.data import Interactions
 from recsys_course.models.gru4rec import GRU4Rec, Recurrent
@@ -14,7 +14,7 @@ from recsys_course.training import seeded
 
 SMALL = {"dim": 16, "length": 6, "epochs": 60, "batch_size": 12, "learning_rate": 0.02, "dropout": 0.1}
 
-TestGRU4Rec = sequential(GRU4Rec, **SMALL)
+TestGRU4Rec = trained(sequential(GRU4Rec, **SMALL))
 TestGRU4RecLSTM = sequential(GRU4Rec, **SMALL, cell="lstm")
 
 

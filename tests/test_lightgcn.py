@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, tensor
 
-from contract import checkerboard, folds_in, uneven
+from contract import checkerboard, folds_in, trained, uneven
 from recsys_course.base import device
 from recsys_course.data import Interactions
 from recsys_course.graph import bipartite_edges
@@ -15,7 +15,7 @@ from recsys_course.models import LightGCN
 from recsys_course.training import Diverged
 
 SMALL = {"dim": 8, "epochs": 60, "learning_rate": 0.05}
-TestLightGCN = folds_in(LightGCN, **SMALL)
+TestLightGCN = trained(folds_in(LightGCN, **SMALL))
 
 
 def events(*pairs: tuple[int, int], **sizes: int) -> Interactions:
@@ -174,21 +174,6 @@ def test_validation_stops_training_and_sees_the_vectors_of_its_epoch():
     assert len(model.history_) == 5 and model.history_.best_epoch == 3
     torch.testing.assert_close(model.scores(torch.arange(13)), seen[2])
     assert not torch.equal(seen[1], seen[2]) and not torch.equal(seen[2], seen[4])
-
-
-def test_an_interrupted_fit_goes_on_where_it_was(tmp_path):
-    path, users = tmp_path / "graph.pt", torch.arange(13)
-
-    def breaks(n: int):
-        epochs = iter(range(n))
-        return lambda: next(epochs)  # raises StopIteration in the epoch after
-
-    whole = LightGCN(**SMALL).fit(uneven())
-    with pytest.raises(StopIteration):
-        LightGCN(**SMALL).fit(uneven(), score=breaks(20), checkpoint=path)
-    later = iter(range(20, 60))
-    resumed = LightGCN(**SMALL).fit(uneven(), score=lambda: next(later), checkpoint=path)
-    assert torch.equal(resumed.scores(users), whole.scores(users))
 
 
 def test_a_learning_rate_that_diverges_is_named_and_the_model_still_answers():

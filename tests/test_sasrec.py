@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, tensor
 
-from contract import N_ITEMS, checkerboard, sequential, uneven
+from contract import N_ITEMS, sequential, trained, uneven
 from recsys_course.base import device
 from recsys_course.data import Interactions
 from recsys_course.data.sequences import histories
@@ -15,7 +15,7 @@ from recsys_course.training import Diverged
 
 SMALL = {"dim": 16, "n_layers": 1, "length": 6, "epochs": 60, "batch_size": 12, "learning_rate": 0.02, "dropout": 0.1}
 
-TestSASRec = sequential(SASRec, **SMALL)
+TestSASRec = trained(sequential(SASRec, **SMALL))
 TestSASRecBCE = sequential(SASRec, **SMALL, loss="bce", n_negatives=4)
 TestSASRecSampled = sequential(SASRec, **SMALL, loss="sampled", n_negatives=4)
 TestSASRecDeeper = sequential(SASRec, **{**SMALL, "n_heads": 2, "n_layers": 2})
@@ -202,44 +202,6 @@ def test_ten_users_can_be_overfitted():
     assert model.history_.loss[-1] < model.history_.loss[0] / 4
     shorter = taken(*train.items.view(10, 6)[:, :5].tolist(), n_items=50)
     assert torch.equal(model.scores(torch.arange(10), shorter).argmax(dim=1), train.items.view(10, 6)[:, 5])
-
-
-def test_the_same_seed_gives_the_same_weights_bit_for_bit_and_another_seed_others():
-    def weights(seed: int) -> Tensor:
-        model = SASRec(**{**SMALL, "epochs": 5}, seed=seed).fit(uneven())
-        return torch.cat([weight.flatten() for weight in model.network_.state_dict().values()])
-
-    torch.manual_seed(1)
-    first = weights(0)
-    torch.manual_seed(2)
-    assert torch.equal(first, weights(0)) and not torch.equal(first, weights(1))
-
-
-def test_validation_stops_training_and_the_best_epoch_is_kept():
-    model, seen = SASRec(**SMALL), []
-
-    def score() -> float:
-        seen.append(model.scores(torch.arange(13)))
-        return {3: 0.9}.get(len(seen), 0.1)
-
-    model.fit(checkerboard((0, 0)), score=score, patience=2)
-    assert len(model.history_) == 5 and model.history_.best_epoch == 3
-    assert torch.equal(model.scores(torch.arange(13)), seen[2]) and not torch.equal(seen[2], seen[4])
-
-
-def test_an_interrupted_fit_goes_on_where_it_was(tmp_path):
-    def rising(stop_at: int):
-        epochs = iter(range(stop_at))
-        return lambda: next(epochs)  # raises StopIteration in the epoch after
-
-    settings, users = {**SMALL, "epochs": 8}, torch.arange(13)
-    whole = SASRec(**settings).fit(uneven(), score=rising(8))
-    with pytest.raises(StopIteration):
-        SASRec(**settings).fit(uneven(), score=rising(3), checkpoint=tmp_path / "reader.pt")
-    later = iter(range(3, 8))
-    resumed = SASRec(**settings).fit(uneven(), score=lambda: next(later), checkpoint=tmp_path / "reader.pt")
-    assert resumed.history_.loss == whole.history_.loss
-    assert torch.equal(resumed.scores(users), whole.scores(users))
 
 
 def test_a_learning_rate_that_diverges_is_named_and_the_model_still_answers():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, tensor
 
-from contract import checkerboard, personalised, uneven
+from contract import personalised, trained, uneven
 from recsys_course.base import device
 from recsys_course.data import Interactions
 from recsys_course.models.two_tower import TwoTower, _Steps
@@ -15,7 +15,7 @@ from recsys_course.training import Diverged
 
 SMALL = {"dim": 8, "epochs": 40, "batch_size": 16, "learning_rate": 0.02, "temperature": 0.3}
 
-TestTwoTower = personalised(TwoTower, **SMALL)
+TestTwoTower = trained(personalised(TwoTower, **SMALL))
 TestTwoTowerUniform = personalised(TwoTower, **SMALL, negatives="uniform", n_negatives=4)
 TestTwoTowerPopularity = personalised(TwoTower, **SMALL, negatives="popularity", n_negatives=4)
 TestTwoTowerHard = personalised(TwoTower, **SMALL, negatives="hard", n_negatives=4)
@@ -196,44 +196,6 @@ def test_ten_users_can_be_overfitted():
     lists = model.recommend(torch.arange(10), 5, exclude_seen=False)
     assert model.history_.loss[-1] < model.history_.loss[0] / 4
     assert train.dense(torch.arange(10)).gather(1, lists).float().mean() > 0.9
-
-
-def test_the_same_seed_gives_the_same_weights_bit_for_bit_and_another_seed_others():
-    def weights(seed: int) -> Tensor:
-        model = TwoTower(**SMALL, seed=seed).fit(uneven())
-        return torch.cat([weight.flatten() for weight in model.towers_.state_dict().values()])
-
-    torch.manual_seed(1)
-    first = weights(0)
-    torch.manual_seed(2)
-    assert torch.equal(first, weights(0)) and not torch.equal(first, weights(1))
-
-
-def test_validation_stops_training_and_the_best_epoch_is_kept():
-    model, seen = TwoTower(**SMALL), []
-
-    def score() -> float:
-        seen.append(model.scores(torch.arange(13)))
-        return {3: 0.9}.get(len(seen), 0.1)
-
-    model.fit(checkerboard((0, 0)), score=score, patience=2)
-    assert len(model.history_) == 5 and model.history_.best_epoch == 3
-    assert torch.equal(model.scores(torch.arange(13)), seen[2]) and not torch.equal(seen[2], seen[4])
-
-
-def test_an_interrupted_fit_goes_on_where_it_was(tmp_path):
-    def rising(stop_at: int):
-        epochs = iter(range(stop_at))
-        return lambda: next(epochs)  # raises StopIteration in the epoch after
-
-    users, path = torch.arange(13), tmp_path / "towers.pt"
-    whole = TwoTower(**SMALL).fit(uneven(), score=rising(40))
-    with pytest.raises(StopIteration):
-        TwoTower(**SMALL).fit(uneven(), score=rising(15), checkpoint=path)
-    later = iter(range(15, 40))
-    resumed = TwoTower(**SMALL).fit(uneven(), score=lambda: next(later), checkpoint=path)
-    assert resumed.history_.loss == whole.history_.loss and resumed.history_.best_epoch == 40
-    assert torch.equal(resumed.scores(users), whole.scores(users))
 
 
 def test_a_learning_rate_that_diverges_is_named_and_the_model_still_answers():

@@ -6,8 +6,7 @@ from torch import Tensor
 
 from recsys_course.base import Recommender
 from recsys_course.data.interactions import Interactions
-
-DAY = 86_400  # seconds
+from recsys_course.profiles import DAY, decay
 
 
 class Recent(Recommender):
@@ -31,11 +30,9 @@ class Recent(Recommender):
         Raises:
             ValueError: the half-life is not above 0.
         """
-        if not self.half_life > 0:
-            raise ValueError(f"half_life must be above 0 days, got {self.half_life}")
         self.train_, likes = train, train.positives()
         newest = train.times.max() if len(train) else 0
-        weights = 0.5 ** ((newest - likes.times).double() / (DAY * self.half_life))  # [n_likes]
+        weights = decay((newest - likes.times).double() / DAY, self.half_life)  # [n_likes]
         sums = weights.new_zeros(train.n_items).index_add(0, likes.items, weights)
         self.counts_ = sums.float()  # [n_items]
         return self
