@@ -410,7 +410,7 @@ def test_a_cross_encoder_without_a_label_for_each_pair_is_refused():
 
 
 @pytest.mark.slow
-def test_on_three_draws_of_cold_films_lora_beats_its_frozen_twin_and_full_tuning_is_a_lottery(capsys):
+def test_on_three_draws_of_cold_films_lora_beats_its_frozen_twin_and_full_tuning_is_a_lottery(say):
     """The numbers that lesson 09 states; among the cold films alone, NDCG@10, one seed a draw."""
     torch.set_num_threads(1)
     movies = data.movielens("100k")
@@ -434,8 +434,11 @@ def test_on_three_draws_of_cold_films_lora_beats_its_frozen_twin_and_full_tuning
     mean = {name: metrics.average_seeds(evaluations) for name, evaluations in runs.items()}
     gain = {n: metrics.paired_bootstrap(mean[n].per_user["ndcg"], mean["frozen"].per_user["ndcg"]) for n in gains}
     over_popular = metrics.paired_bootstrap(mean["lora"].per_user["ndcg"], mean["popular"].per_user["ndcg"])
-    with capsys.disabled():
-        for name, evaluation in mean.items():
-            print(f"\n{name:8} {evaluation.interval('ndcg')}", *map(str, gains.get(name, ())), gain.get(name, ""))
+    for name, evaluation in mean.items():
+        say(
+            " ".join(
+                [f"{name:8} {evaluation.interval('ndcg')}", *map(str, gains.get(name, ())), str(gain.get(name, ""))]
+            )
+        )
     assert gain["lora"].low > 0 and over_popular.low > 0.1
     assert min(g.high for g in gains["full"]) < 0 < max(g.low for g in gains["full"])

@@ -276,11 +276,10 @@ def test_a_lesson_of_the_course_breaks_no_rule(path):
     assert [message for message in messages if not message.startswith("warning: ")] == []
 
 
-def test_there_are_lessons_and_their_sizes_are_printed(capsys):
+def test_there_are_lessons_and_their_sizes_are_printed(say):
     lessons = [read_lesson(path) for path in lesson_files(ROOT)]
     assert lessons, "lessons/ is empty"
-    with capsys.disabled():
-        print(f"\n{lint_lessons.table(lessons, ROOT)}")
+    say(lint_lessons.table(lessons, ROOT))
 
 
 def test_the_texts_of_the_course_lead_nowhere_wrong():

@@ -264,7 +264,7 @@ def hand_over(command, environment):
 # command: what must be installed, and what the environment's Python then runs
 COMMANDS = {
     "lab": ("core", ["-m", "recsys_course.cli", "lab"]),
-    "test": ("test", ["-m", "pytest"]),
+    "test": ("test", ["-m", "pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]),
     "run": ("test", []),
 }
 
