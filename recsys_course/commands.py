@@ -61,18 +61,20 @@ def next_() -> None:
 
 def progress(export: Path | None = None, merge: Path | None = None) -> None:
     """Show, export or import the learner's record."""
-    from recsys_course import progress
+    from recsys_course import journal, progress
+    from recsys_course.interview import reviews
 
+    journals = (progress.JOURNAL, reviews.JOURNAL)
     try:
         if export:
-            n_events = progress.export(export)
+            n_events = journal.export(journals, export)
             print(f"{export} holds your {n_events} events: `recsys-course progress --import` reads it elsewhere.")
         elif merge:
-            print(f"{progress.merge(merge)} events of {merge} were new to your record.")
+            print(f"{journal.merge(journals, merge)} events of {merge} were new to your record.")
         else:
             print(progress.report())
     except OSError as error:
-        raise UserError(f"{error.filename or progress.folder()}: {error.strerror or error}") from error
+        raise UserError(f"{error.filename or journal.folder()}: {error.strerror or error}") from error
     except ValueError as error:
         raise UserError(str(error)) from error
 
@@ -109,10 +111,11 @@ def data(names: list[str], all: bool, list: bool, path: bool, bundle: Path | Non
 def clean(yes: bool = False) -> None:
     """Remove the fetched data, the vectors computed from it and the learner's record, after asking."""
     from recsys_course import assets, progress
+    from recsys_course.interview import reviews
 
     cache = assets.cache_dir()
     paths = [cache / file for name in assets.ASSETS for file in (name, f".{name}.work")]  # fetched, half fetched
-    paths += [cache / "vectors", *(progress.folder() / name for name in ("progress.jsonl", "progress.lock"))]
+    paths += [cache / "vectors", *progress.JOURNAL.files, *reviews.JOURNAL.files]
     paths = [path for path in paths if path.exists()]
     if not paths:
         print("There is nothing to remove.")

@@ -1,24 +1,15 @@
-"""A learner's record: what was tried, what passed, which hints were read.
-
-One line of JSON for each event, in ``progress.jsonl``, in the platform's folder for user data or in the folder that
-RECSYS_COURSE_STATE names. Lines are only ever appended, each in one write under a lock, so that two kernels can write
-at once; one that is killed in the middle loses no more than its own line, which readers skip.
-"""
+"""A learner's record of the lessons: what was tried, what passed, which hints were read."""
 
 import ast
-import contextlib
-import json
-import os
-import time
-import uuid
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from recsys_course.journal import Journal
+
 OUTCOMES = ("passed", "failed", "unwritten", "hint", "solution")
-LOCK_WAIT = 5.0  # seconds; after that the single append has to do
-NEEDED = ("time", "exercise", "outcome")
+JOURNAL = Journal("progress", ("time", "exercise", "outcome"))
 
 
 class Standing(NamedTuple):
@@ -48,15 +39,6 @@ class Row(NamedTuple):
     last: str
 
 
-def folder() -> Path:
-    """Return the folder that holds the record."""
-    if named := os.environ.get("RECSYS_COURSE_STATE"):
-        return Path(named)
-    from platformdirs import user_data_path
-
-    return user_data_path("recsys-course", appauthor=False)
-
-
 def record(exercise: str, outcome: str, **more: object) -> None:
     """Append one event.
 
@@ -70,15 +52,12 @@ def record(exercise: str, outcome: str, **more: object) -> None:
     """
     if outcome not in OUTCOMES:
         raise ValueError(f"no outcome {outcome!r}: one of {', '.join(OUTCOMES)}")
-    now = datetime.now(UTC).isoformat(timespec="microseconds")
-    event = {"time": now, "exercise": exercise, "outcome": outcome, "event": uuid.uuid4().hex[:12]}
-    with _open() as file:
-        _append(file, [event | more])
+    JOURNAL.record(exercise=exercise, outcome=outcome, **more)
 
 
 def events() -> list[dict]:
     """Return all events, oldest first; none where there is no record yet."""
-    return _read(folder() / "progress.jsonl")
+    return JOURNAL.events()
 
 
 def summary() -> dict[str, Standing]:
@@ -128,37 +107,6 @@ def exercise_ids(exercises: Path | None = None) -> dict[str, list[str]]:
     return found
 
 
-def export(path: str | Path) -> int:
-    """Write all events to a file, for ``merge`` on another machine; return how many."""
-    path, mine = Path(path), events()
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        temporary.write_bytes(b"".join(_line(event) for event in mine))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return len(mine)
-
-
-def merge(path: str | Path) -> int:
-    """Add the events of an exported file that are not here yet; return how many those are.
-
-    Merging twice changes nothing, and the order of merging two files does not matter.
-
-    Raises:
-        OSError: the file cannot be read, or the record not written.
-        ValueError: the file is no record.
-    """
-    path = Path(path)
-    if not path.read_bytes().isspace() and path.stat().st_size and not _read(path):
-        raise ValueError(f"{path} holds no events: was it written by `recsys-course progress --export`?")
-    with _open() as file:
-        mine = {_line(event) for event in events()}
-        new = [event for event in _read(path) if _line(event) not in mine]
-        _append(file, new)
-    return len(new)
-
-
 def _standing(group: list[dict]) -> Standing:
     passes = [event["time"] for event in group if event["outcome"] == "passed"]
     return Standing(
@@ -168,68 +116,3 @@ def _standing(group: list[dict]) -> Standing:
         seen=any(event["outcome"] == "solution" for event in group),
         last=group[-1]["time"],
     )
-
-
-def _line(event: dict) -> bytes:
-    return (json.dumps(event, sort_keys=True) + "\n").encode("ascii")
-
-
-def _read(path: Path) -> list[dict]:
-    """The valid events of a file, each once, by time."""
-    if not path.exists():
-        return []
-    found = {}
-    for line in path.read_bytes().splitlines():
-        with contextlib.suppress(ValueError):  # a torn line
-            event = json.loads(line)
-            if isinstance(event, dict) and all(isinstance(event.get(key), str) for key in NEEDED):
-                found[_line(event)] = event
-    return [found[line] for line in sorted(found, key=lambda line: (found[line]["time"], line))]
-
-
-@contextlib.contextmanager
-def _open() -> Iterator[int]:
-    """The record's file, open for appending, while no other process has it so."""
-    folder().mkdir(parents=True, exist_ok=True)
-    with open(folder() / "progress.lock", "ab") as lock:
-        with contextlib.suppress(OSError):  # some network drives know no locks
-            _lock(lock.fileno())
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
-        file = os.open(folder() / "progress.jsonl", flags, 0o600)
-        try:
-            yield file
-        finally:
-            os.close(file)
-
-
-def _lock(file: int) -> None:
-    """Wait for the lock, though not for ever; closing the file, or dying, gives it back."""
-    began = time.monotonic()
-    while time.monotonic() < began + LOCK_WAIT:
-        try:
-            _try_lock(file)
-            return
-        except (BlockingIOError, PermissionError):  # another process has it
-            time.sleep(0.005)
-
-
-def _try_lock(file: int) -> None:
-    try:
-        import fcntl
-    except ImportError:
-        import msvcrt
-
-        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-    else:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _append(file: int, new: list[dict]) -> None:
-    data = b"".join(_line(event) for event in new)
-    if os.lseek(file, 0, os.SEEK_END):
-        os.lseek(file, -1, os.SEEK_END)
-        if os.read(file, 1) != b"\n":  # someone was killed here
-            data = b"\n" + data
-    if os.write(file, data) < len(data):
-        raise OSError(f"{folder()} is full")
-    os.fsync(file)

@@ -305,7 +305,7 @@ def test_clean_names_sizes_and_paths_and_removes_them_only_when_told_to(store, c
     assert (course / "cache" / "ml-100k").exists() and progress.events()
     shown = capsys.readouterr().out
     assert f"0.0 MB  {course / 'cache' / 'ml-100k'}" in shown
-    assert str(progress.folder() / "progress.jsonl") in shown and "Nothing was removed." in shown
+    assert str(progress.JOURNAL.path) in shown and "Nothing was removed." in shown
     monkeypatch.setattr("builtins.input", lambda question: "y")
     assert run("clean") == 0
     assert not progress.events()

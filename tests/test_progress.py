@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from recsys_course import progress
+from recsys_course import journal, progress
 
 WRITER = """
 import sys
@@ -23,7 +23,7 @@ def writer(name, n_events):
 
 
 def file():
-    return progress.folder() / "progress.jsonl"
+    return progress.JOURNAL.path
 
 
 def test_an_event_is_one_line_of_json(state):
@@ -86,11 +86,11 @@ def test_a_process_killed_in_the_middle_loses_no_line_but_its_last():
 
 def test_a_process_that_keeps_the_lock_is_waited_for_but_not_for_ever(monkeypatch):
     progress.record("02.recall", "failed")
-    code = "import sys; from recsys_course import progress\nwith progress._open(): print(flush=True); sys.stdin.read()"
+    code = "import sys; from recsys_course import progress\nwith progress.JOURNAL.open(): print(flush=True); sys.stdin.read()"
     holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stdin=subprocess.PIPE)
     try:
         holder.stdout.readline()
-        monkeypatch.setattr(progress, "LOCK_WAIT", 0.3)
+        monkeypatch.setattr(journal, "LOCK_WAIT", 0.3)
         began = time.monotonic()
         progress.record("02.recall", "passed")
         assert 0.3 <= time.monotonic() - began < 3
@@ -131,43 +131,43 @@ class TestMoving:
 
         on("a")
         progress.record("01.shared", "passed")
-        progress.export(tmp_path / "shared.jsonl")
+        journal.export([progress.JOURNAL], tmp_path / "shared.jsonl")
         progress.record("02.only-a", "failed")
-        progress.export(tmp_path / "a.jsonl")
+        journal.export([progress.JOURNAL], tmp_path / "a.jsonl")
         on("b")
-        progress.merge(tmp_path / "shared.jsonl")
+        journal.merge([progress.JOURNAL], tmp_path / "shared.jsonl")
         progress.record("03.only-b", "passed")
-        progress.export(tmp_path / "b.jsonl")
+        journal.export([progress.JOURNAL], tmp_path / "b.jsonl")
         return on
 
     def test_the_order_of_merging_does_not_matter(self, machines, tmp_path):
         results = []
         for order in (("a", "b"), ("b", "a")):
             machines("-".join(order))
-            assert [progress.merge(tmp_path / f"{name}.jsonl") for name in order] == [2, 1]
-            progress.export(tmp_path / "both.jsonl")
+            assert [journal.merge([progress.JOURNAL], tmp_path / f"{name}.jsonl") for name in order] == [2, 1]
+            journal.export([progress.JOURNAL], tmp_path / "both.jsonl")
             results.append((tmp_path / "both.jsonl").read_bytes())
         assert results[0] == results[1]
         assert [event["exercise"] for event in progress.events()] == ["01.shared", "02.only-a", "03.only-b"]
 
     def test_merging_twice_changes_nothing(self, machines, tmp_path):
         machines("b")
-        assert progress.merge(tmp_path / "a.jsonl") == 1
+        assert journal.merge([progress.JOURNAL], tmp_path / "a.jsonl") == 1
         before = file().read_bytes()
-        assert progress.merge(tmp_path / "a.jsonl") == 0
-        assert progress.merge(tmp_path / "b.jsonl") == 0
+        assert journal.merge([progress.JOURNAL], tmp_path / "a.jsonl") == 0
+        assert journal.merge([progress.JOURNAL], tmp_path / "b.jsonl") == 0
         assert file().read_bytes() == before
 
     def test_a_file_that_is_no_record_is_refused(self, tmp_path):
         (tmp_path / "ratings.csv").write_text("user,item\n1,2\n")
         with pytest.raises(ValueError, match=r"ratings.csv holds no events: was it written by"):
-            progress.merge(tmp_path / "ratings.csv")
+            journal.merge([progress.JOURNAL], tmp_path / "ratings.csv")
         with pytest.raises(FileNotFoundError):
-            progress.merge(tmp_path / "missing")
+            journal.merge([progress.JOURNAL], tmp_path / "missing")
 
     def test_an_empty_record_can_be_moved_as_well(self, tmp_path):
-        assert progress.export(tmp_path / "empty.jsonl") == 0
-        assert progress.merge(tmp_path / "empty.jsonl") == 0
+        assert journal.export([progress.JOURNAL], tmp_path / "empty.jsonl") == 0
+        assert journal.merge([progress.JOURNAL], tmp_path / "empty.jsonl") == 0
 
     def test_export_leaves_no_half_written_file(self, tmp_path, monkeypatch):
         progress.record("02.recall", "passed")
@@ -178,7 +178,7 @@ class TestMoving:
 
         monkeypatch.setattr(os, "replace", fails)
         with pytest.raises(OSError, match="no space"):
-            progress.export(tmp_path / "old.jsonl")
+            journal.export([progress.JOURNAL], tmp_path / "old.jsonl")
         assert (tmp_path / "old.jsonl").read_text() == "old"
         assert [path.name for path in tmp_path.glob("*.jsonl*")] == ["old.jsonl"]
 
