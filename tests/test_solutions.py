@@ -3,12 +3,14 @@
 Strict nbval compares nothing in a cell without execution count, so that solutions are executed is a test of its own.
 """
 
+import contextlib
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 
 import build
@@ -43,9 +45,20 @@ def validate(solution: Path, folder: Path) -> tuple[subprocess.CompletedProcess,
     process = subprocess.Popen(command, env=environment(folder / "state") | places, cwd=ROOT, **pipes)
     with process, Meter(process.pid, own=False) as meter:
         output, _ = process.communicate(timeout=900)
-    left = [f"process {process.pid}: {process.name()}" for process in meter.alive()]
+    left = [f"process {process.pid}: {process.name()}" for process in alive(meter)]
     left += sorted(str(path.relative_to(temporary)) for path in temporary.iterdir())
     return subprocess.CompletedProcess(command, process.returncode, output), meter, left
+
+
+def alive(meter: Meter) -> list[psutil.Process]:
+    """Those of all processes that were seen that still run; one that waits to be reaped does not."""
+    running = []
+    for pid, started in meter._cpu:
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(pid)
+            if process.create_time() == started and process.status() != psutil.STATUS_ZOMBIE:
+                running.append(process)
+    return running
 
 
 def code(path: Path) -> list[nbformat.NotebookNode]:
@@ -149,19 +162,20 @@ def test_nbval_refuses_a_solution_that_lies(solution, tmp_path, old, new):
     assert "mismatch 'stdout'" in result.stdout
 
 
-LEFT_BEHIND = """import subprocess, sys, tempfile
+LEFT_BEHIND = """import subprocess, sys, tempfile, time
 from pathlib import Path
 from recsys_course import __version__
 
 Path(tempfile.mkdtemp(prefix="torn-"), "checkpoint").touch()
 process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"], start_new_session=True)
+time.sleep(1)
 """
 
 
 def test_a_solution_that_leaves_a_process_and_a_folder_is_seen(tmp_path):
     (tmp_path / "run").mkdir()
     result, meter, left = validate(built(tmp_path, LEFT_BEHIND), tmp_path / "run")
-    for process in meter.alive():
+    for process in alive(meter):
         process.kill()
     assert result.returncode == 0, result.stdout
     assert [re.sub(r"\d+|-\w+$", "", what) for what in left] == ["process : python", "torn"]

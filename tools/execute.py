@@ -1,6 +1,5 @@
 """Runs a notebook in a kernel of its own, and measures what it costs."""
 
-import contextlib
 import os
 import re
 import tempfile
@@ -47,16 +46,6 @@ class Meter:
     def cpu_seconds(self) -> float:
         """Of all processes, also those that ended."""
         return sum(self._cpu.values())
-
-    def alive(self) -> list[psutil.Process]:
-        """Those of all processes seen that still run; one that waits to be reaped does not."""
-        running = []
-        for pid, started in self._cpu:
-            with contextlib.suppress(psutil.Error):
-                process = psutil.Process(pid)
-                if process.create_time() == started and process.status() != psutil.STATUS_ZOMBIE:
-                    running.append(process)
-        return running
 
     def sample(self) -> None:
         """Look once."""

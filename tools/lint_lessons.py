@@ -36,7 +36,7 @@ MOST = {
     "package modules": 5,
     "minutes": 90,
     "minutes_read": 25,
-    "cpu_seconds": 60,
+    "cpu_seconds": 120,
     "ram_mb": 2048,
     "stretch exercises": 3,
     "minutes of an exercise": 10,
