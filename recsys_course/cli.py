@@ -9,6 +9,7 @@ from pathlib import Path
 
 import recsys_course
 from recsys_course import commands
+from recsys_course.interview import commands as practice
 
 Parser = argparse.ArgumentParser
 
@@ -72,8 +73,31 @@ def _clean_options(parser: Parser) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
+def _drill_options(parser: Parser) -> None:
+    parser.add_argument("--topic", default="", metavar="C,D", help="only these topics of the bank")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="at most N cards")
+    parser.add_argument("--lang", choices=("en", "zh", "both"), default="both", help="language of the prompts")
+    parser.add_argument("--interview", metavar="DATE", help="the day of your interview: it reshapes the schedule")
+
+
+def _show_options(parser: Parser) -> None:
+    parser.add_argument("question", help="its id, such as C03")
+    parser.add_argument("--level", choices=("junior", "mid", "senior", "staff"), help="up to which level")
+
+
 def _lint_options(parser: Parser) -> None:
     parser.add_argument("--complete", action="store_true", help="also demand an answer to every article question")
+
+
+def _code_options(parser: Parser) -> None:
+    parser.add_argument("task", nargs="?", metavar="TASK", help="such as W08; without it, a list of the tasks")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--run", action="store_true", dest="public", help="run the public tests")
+    what.add_argument("--submit", action="store_true", help="hand in: hidden tests, growth, edge cases, score")
+    what.add_argument("--reference", action="store_true", help="show a right answer, once yours was handed in")
+    what.add_argument("--again", action="store_true", help="start afresh; your copy goes to my/backup")
+    parser.add_argument("--talk", type=_points, metavar="0-10", help="your own points for readability and talking")
+    parser.add_argument("--yes", action="store_true", help="show the right answer before you have handed in")
 
 
 @dataclass(frozen=True)
@@ -91,6 +115,11 @@ GROUPS = {
         Command("lab", "open JupyterLab at lesson 00, data and your own copies in place", commands.lab, _lab_options),
         Command("next", "name the one thing to do now", commands.next_),
         Command("progress", "show what you have solved, or move it", commands.progress, _progress_options),
+    ),
+    "practise interviews": (
+        Command("drill", "answer today's questions, each against two minutes", practice.drill, _drill_options),
+        Command("show", "print a question with its answer", practice.show, _show_options),
+        Command("code", "list the coding tasks; open, run or hand in one", practice.code, _code_options),
     ),
     "your copies in my/": (
         Command("update", "bring new versions of lessons, your answers carried over", commands.update),
@@ -130,6 +159,18 @@ def _overview() -> str:
     for title, group in GROUPS.items():
         lines += [f"{title}:", *(f"  {command.name:<10}{command.help}" for command in group), ""]
     return "\n".join([*lines, "example: recsys-course reset 02", "`recsys-course COMMAND --help` says more."])
+
+
+def _points(text: str) -> int:
+    if not text.isdecimal() or int(text) > 10:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 10")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
+    return int(text)
 
 
 def _port(text: str) -> int:

@@ -26,8 +26,9 @@ def expected_errors() -> tuple[type[Exception], ...]:
     """The errors whose message is meant for the person at the keyboard."""
     from recsys_course import carry, jupyter
     from recsys_course.assets import AssetError
+    from recsys_course.interview.coding import CodingError
 
-    return UserError, learner.LearnerError, carry.NotANotebook, jupyter.JupyterError, AssetError
+    return UserError, learner.LearnerError, carry.NotANotebook, jupyter.JupyterError, AssetError, CodingError
 
 
 def lab(browser: bool = True, port: int | None = None) -> None:
@@ -54,7 +55,11 @@ def lab(browser: bool = True, port: int | None = None) -> None:
 def next_() -> None:
     """Name the one thing to do now."""
     from recsys_course import next_step, progress
+    from recsys_course.interview import drill
 
+    if practice := drill.next_practice():
+        print(practice)
+        return
     passed = {event["exercise"] for event in progress.events() if event["outcome"] == "passed"}
     print(next_step.next_step(learner.find_course(), passed))
 
@@ -110,12 +115,12 @@ def data(names: list[str], all: bool, list: bool, path: bool, bundle: Path | Non
 
 def clean(yes: bool = False) -> None:
     """Remove the fetched data, the vectors computed from it and the learner's record, after asking."""
-    from recsys_course import assets, progress
+    from recsys_course import assets, journal, progress
     from recsys_course.interview import reviews
 
     cache = assets.cache_dir()
     paths = [cache / file for name in assets.ASSETS for file in (name, f".{name}.work")]  # fetched, half fetched
-    paths += [cache / "vectors", *progress.JOURNAL.files, *reviews.JOURNAL.files]
+    paths += [cache / "vectors", journal.folder() / "coding", *progress.JOURNAL.files, *reviews.JOURNAL.files]
     paths = [path for path in paths if path.exists()]
     if not paths:
         print("There is nothing to remove.")

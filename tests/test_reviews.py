@@ -184,10 +184,11 @@ def test_a_clock_that_goes_back_loses_nothing():
     assert standing.due > MORNING + days(10)
 
 
-def test_a_review_dated_in_the_future_counts_as_made_now():
-    assert schedule.today([A01], [review(after=400)], MORNING) == []
-    (due,) = schedule.today([A01], [review(after=400)], MORNING + days(10))[:1] or [None]
-    assert due is None or due.why != schedule.NEW
+def test_a_review_dated_by_a_clock_that_was_ahead_waits_for_its_day_and_the_card_is_asked_again():
+    ahead = review(after=400)
+    assert [due.why for due in schedule.today([A01], [ahead], MORNING)] == [schedule.NEW]
+    assert schedule.today([A01], [review(rating=EASY), ahead], MORNING + days(2)) == []
+    assert schedule.today([A01], [ahead], MORNING + days(401)) == []
 
 
 def test_a_new_card_is_new_until_it_is_reviewed_and_due_when_its_time_comes():
@@ -237,6 +238,14 @@ def test_six_new_cards_and_sixty_others_a_day_and_those_of_this_morning_count():
     assert len(schedule.today(items, old, MORNING)) == schedule.REVIEWS_A_DAY == 60
     again = [*old, *(review(f"A{n:02}") for n in range(10))]
     assert len(schedule.today(items, again, MORNING + timedelta(hours=1))) == 50
+
+
+def test_of_todays_reviews_the_first_meetings_do_not_count_against_the_cap_of_the_others():
+    items = [Item(f"A{n:02}", 1) for n in range(8)]
+    done = [review(f"A{n:02}", after=-30) for n in range(6)]
+    done += [review(name, after=0.01) for name in ("A00", "A01", "A06", "A07")]
+    found = schedule.today(items, done, MORNING + days(0.1), reviews_a_day=3)
+    assert len(found) == 1
 
 
 def test_the_heavier_and_the_more_forgotten_come_first():

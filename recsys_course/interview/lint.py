@@ -1,6 +1,7 @@
 """Reads every question of the bank with a grader's eye: ``recsys-course lint``.
 
-The rules for one question are in ``recsys_course.interview.rules``; here is what needs all of them.
+The rules for one question are in ``recsys_course.interview.rules``, those for a coding task in
+``recsys_course.interview.task_rules``; here is what needs all of them.
 """
 
 import json
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from recsys_course.interview import task_rules
 from recsys_course.interview.bank import HEADINGS, BankError, Document, question_files, read_document
 from recsys_course.interview.rules import RULES, Bank, all_sentences, names
 
@@ -40,6 +42,8 @@ def lint(root: Path = ROOT, *, complete: bool = False) -> list[Problem]:
     found = [*unreadable, *_coverage_problems(bank, complete), *_twins(bank), *_copies(bank), *_cycles(bank)]
     for document in bank.documents:
         found += (_problem(bank, document, line, message) for rule in RULES for line, message in rule(document, bank))
+    for path, line, message in task_rules.problems(bank):
+        found.append(Problem(path.relative_to(root).as_posix(), line, message))
     return sorted(set(found))
 
 

@@ -107,7 +107,8 @@ def today(
         new_a_day: cap on items met for the first time.
         reviews_a_day: cap on all others.
     """
-    standings = replay(replace(one, time=now) if one.time > now else one for one in reviews)  # a clock was ahead
+    reviews = [one for one in reviews if one.time <= now + timedelta(days=1)]  # later: a clock was ahead, ask again
+    standings = replay(reviews)
     known = [item for item in items if item.id in standings]
     old = [due for item in known if (due := _due(item, standings[item.id], now, interview))]
     old.sort(key=lambda due: ((POINTS, CHANGED, DUE).index(due.why), -_urgency(due, now)))

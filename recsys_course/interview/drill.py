@@ -1,0 +1,261 @@
+"""One question at a time: answered against the clock, graded by the rubric, and back when it would be forgotten.
+
+The order is fixed: the learner answers aloud or in writing; grades with the rubric before the model answer is seen;
+sees it; grades again. The difference of the two grades says how well one judges oneself. The rating follows from the
+second grade and the clock; the learner may lower it, never raise it.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from recsys_course.interview import bank, coding, reviews, schedule
+from recsys_course.interview.bank import Question
+from recsys_course.interview.schedule import CHANGED, DUE, NEW, POINTS, Due, Item
+from recsys_course.interview.screen import Ended, Screen, minutes
+
+ANSWER_SECONDS = 120
+HINT_COSTS = 10  # points
+WHY = {NEW: "new", POINTS: "points you missed", CHANGED: "the answer changed since your last review", DUE: "due"}
+LANGUAGES = ("en", "zh", "both")
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What the learner did with the clock running."""
+
+    seconds: float
+    hints: int
+
+
+def deck(questions: Sequence[Question], topics: Collection[str] = ()) -> list[Item]:
+    """The questions as items of the schedule: what interviewers are reported to ask counts twice."""
+    chosen = [question for question in questions if not topics or question.topic in topics]
+    return [Item(one.id, one.rev, weight=2.0 if one.reported else 1.0) for one in chosen]
+
+
+def task_to_repeat(now: datetime | None = None) -> str | None:
+    """The coding task that is due again, the most forgotten first; None where none is."""
+    done = [review for review in reviews.read() if review.mode == "code"]
+    if not done:
+        return None
+    items = [Item(task.id, task.rev, is_task=True) for task in coding.all_tasks()]
+    cards = schedule.today(items, done, now or datetime.now(UTC), reviews.interview())
+    return next((card.item.id for card in cards if card.why != NEW), None)
+
+
+def next_practice() -> str | None:
+    """What of the practice comes before the next exercise of a lesson; None where nothing does."""
+    if cards := waiting():
+        return f"Type `recsys-course drill`: questions due for your interview: {cards}."
+    if task := task_to_repeat():
+        return f"Type `recsys-course code {task} --again`: a week or more has passed since you solved it."
+    return None
+
+
+def all_topics() -> set[str]:
+    """The letters of the topics that have a question."""
+    return {path.name[0] for path in bank.question_files()}
+
+
+def waiting(now: datetime | None = None) -> int:
+    """How many cards are for today; without an interview ahead, new ones do not count: the lessons come first."""
+    done, interview = reviews.read(), reviews.interview()
+    cards = schedule.today(deck(bank.all_questions()), done, now or datetime.now(UTC), interview)
+    return len(cards) if interview else sum(card.why != NEW for card in cards)
+
+
+def drill(
+    screen: Screen,
+    topics: Collection[str] = (),
+    limit: int | None = None,
+    language: str = "both",
+    now: datetime | None = None,
+) -> int:
+    """Go through today's cards and return how many were done.
+
+    Args:
+        screen: where to.
+        topics: letters; none means all.
+        limit: at most so many.
+        language: of the prompts, one of ``LANGUAGES``.
+        now: None takes the clock.
+    """
+    questions = {question.id: question for question in bank.all_questions()}
+    items = deck(list(questions.values()), topics)
+    done = reviews.read()
+    cards = schedule.today(items, done, now or datetime.now(UTC), reviews.interview())[:limit]
+    if not cards:
+        screen.say(_nothing_due(items, done))
+        return 0
+    finished = 0
+    try:
+        for number, card in enumerate(cards, 1):
+            screen.head(f"{number} of {len(cards)}")
+            practise(screen, questions[card.item.id], card, language)
+            finished += 1
+    except (Ended, KeyboardInterrupt):
+        screen.say(f"\nStopped. {finished} of {len(cards)} done and kept; the others wait.")
+    else:
+        screen.say(f"\nAll {finished} done. `recsys-course next` names what comes now.")
+    return finished
+
+
+def practise(screen: Screen, question: Question, card: Due, language: str = "both") -> None:
+    """One card, from the prompt to the record.
+
+    Raises:
+        Ended: the learner left before it was graded; nothing is recorded.
+    """
+    show_prompt(screen, question, WHY[card.why], language)
+    if card.why == POINTS:
+        _repeat_points(screen, question, card.standing.missed)
+        return
+    answered = take_answer(screen, question, ANSWER_SECONDS)
+    first = grade(screen, question, answered.hints)
+    show_answer(screen, question)
+    final = grade(screen, question, answered.hints, before=first)
+    rating = _rating(screen, final.percent, answered.seconds <= ANSWER_SECONDS)
+    _follow_up(screen, question)
+    reviews.record(
+        question.id,
+        question.rev,
+        rating,
+        "drill",
+        seconds=round(answered.seconds, 1),
+        missed=list(final.missed),
+        first=first.percent,
+        final=final.percent,
+    )
+    standing = schedule.replay(one for one in reviews.read() if one.item == question.id)[question.id]
+    leech = " Forgotten six times: read the lesson again before the next try." if standing.is_leech else ""
+    screen.say(f"Comes back on {schedule.local_day(standing.due)}.{leech}")
+
+
+@dataclass(frozen=True)
+class Grade:
+    """Rubric points that were met, numbered from 1, and what that makes after the price of hints."""
+
+    met: tuple[int, ...]
+    missed: tuple[int, ...]
+    percent: int
+
+
+def show_prompt(screen: Screen, question: Question, why: str, language: str) -> None:
+    """The question in the language wanted; without a Chinese prompt, the English one and a remark."""
+    screen.say(f"{question.id}, {question.level}, {why}", style="bold")
+    screen.say()
+    if language != "zh" or not question.prompt_zh:
+        screen.say(question.prompt)
+    if language != "en":
+        screen.say(question.prompt_zh or "(no Chinese prompt yet)")
+
+
+def take_answer(screen: Screen, question: Question, seconds: float) -> Answered:
+    """Let the learner answer aloud or in writing, with a hint for each ``h``, until an empty line."""
+    screen.say(
+        f"\nYou have {minutes(seconds)}. Say it aloud, or type; an empty line ends the answer. "
+        f"h: a hint (-{HINT_COSTS} points). q: stop."
+    )
+    start, hints = screen.clock(), 0
+    with screen.countdown(seconds):
+        while line := screen.ask(">"):
+            if line != "h":
+                continue
+            if hints < len(question.hints):
+                screen.say(question.hints[hints], indent=2)
+                hints += 1
+            else:
+                screen.say("There are no more hints.", indent=2)
+    spent = screen.clock() - start
+    late = "" if spent <= seconds else ": over time, an interviewer would have stopped you"
+    screen.say(f"{minutes(spent)} of {minutes(seconds)}{late}.")
+    return Answered(spent, hints)
+
+
+def grade(screen: Screen, question: Question, hints: int, before: Grade | None = None) -> Grade:
+    """Ask which points of the rubric the answer had."""
+    if before is None:
+        screen.head("Rubric: which points did your answer have?")
+        for number, (points, text) in enumerate(question.rubric, 1):
+            screen.say(f"{number}. ({points}) {text}")
+        prompt, default = "Their numbers, such as 1 3 (Enter: none):", ()
+    else:
+        default = before.met
+        prompt = f"\nNow that you have seen it (0: none, Enter keeps {' '.join(map(str, default)) or 'none'}):"
+    met = _numbers(screen, prompt, len(question.rubric), default)
+    points = sum(question.rubric[number - 1][0] for number in met)
+    percent = max(0, points - HINT_COSTS * hints)
+    price = f" - {HINT_COSTS * hints} for hints = {percent}" if hints else ""
+    screen.say(f"{points}{price} of 100 points.")
+    missed = tuple(number for number in range(1, len(question.rubric) + 1) if number not in met)
+    return Grade(met, missed, percent)
+
+
+def show_answer(screen: Screen, question: Question, level: str | None = None) -> None:
+    """Key insight, the answers up to a level (by default the question's), and what is commonly said wrong."""
+    screen.head("Model answer")
+    screen.say(question.key_insight)
+    highest = bank.LEVELS.index(level or question.level)
+    for name, text in question.answers:
+        if bank.LEVELS.index(name) <= highest:
+            screen.say()
+            screen.say(f"{name.capitalize()}:", style="bold")
+            screen.say(text)
+    screen.say()
+    screen.say("Commonly said, and wrong:", style="bold")
+    screen.say("\n".join(f"- {text}" for text in question.wrong_answers))
+
+
+def _repeat_points(screen: Screen, question: Question, missed: Collection[int]) -> None:
+    """Ask only for the points that the last review left open."""
+    screen.say(f"\nLast time you missed {len(missed)} of {len(question.rubric)} points. Name them, then press Enter.")
+    with screen.countdown(ANSWER_SECONDS / 2):
+        while screen.ask(">"):
+            pass
+    asked = [number for number in missed if number <= len(question.rubric)]
+    for number in asked:
+        screen.say(f"{number}. ({question.rubric[number - 1][0]}) {question.rubric[number - 1][1]}")
+    met = _numbers(screen, "Which did you name (Enter: none)?", len(question.rubric), ())
+    left = [number for number in asked if number not in met]
+    if left:
+        show_answer(screen, question)
+    reviews.record(question.id, question.rev, reviews.AGAIN if left else reviews.GOOD, "points", missed=left)
+    screen.say("They come back tomorrow." if left else "Nothing is missing any more.")
+
+
+def _numbers(screen: Screen, prompt: str, largest: int, default: tuple[int, ...]) -> tuple[int, ...]:
+    """Numbers of rubric points; asks again for what is none."""
+    while line := screen.ask(prompt):
+        words = line.replace(",", " ").split()
+        if words == ["0"]:
+            return ()
+        if all(word.isdigit() and 1 <= int(word) <= largest for word in words):
+            return tuple(sorted({int(word) for word in words}))
+        screen.say(f"Numbers from 1 to {largest}, with spaces between them.")
+    return default
+
+
+def _rating(screen: Screen, percent: int, in_time: bool) -> int:
+    evidence = reviews.rate(percent / 100, in_time)
+    lower = [reviews.RATING_NAMES[rating] for rating in range(reviews.AGAIN, evidence)]
+    screen.say(f"\nThat makes: {reviews.RATING_NAMES[evidence]}.")
+    while lower and (line := screen.ask(f"Enter accepts; or lower it to {', '.join(lower)}:")):
+        if line in lower:
+            return lower.index(line) + 1
+        screen.say("It can only be lowered.")
+    return evidence
+
+
+def _follow_up(screen: Screen, question: Question) -> None:
+    screen.say("\nBe ready for:", style="bold")
+    for follow_up in question.follow_ups:
+        screen.say(f"- If {follow_up.trigger}: {follow_up.ask}")
+
+
+def _nothing_due(items: Collection[Item], done: Collection[reviews.Review]) -> str:
+    standings = schedule.replay(done)
+    times = [standings[item.id].due for item in items if item.id in standings]
+    if not times:
+        return "There is no card in these topics. `recsys-course drill` alone takes all."
+    return f"Nothing is due. The next card comes on {schedule.local_day(min(times))}."
