@@ -18,6 +18,7 @@ SCRIPTS = (
     "encoding",
     "lightgcn",
     "sasrec",
+    "distributed",
     "quality",
 )
 
