@@ -132,6 +132,41 @@ def in_batch_softmax_loss(
     return F.cross_entropy(scores.masked_fill(skip.fill_diagonal_(False), -torch.inf), rows)
 
 
+def dpo_loss(
+    chosen: Tensor, rejected: Tensor, reference_chosen: Tensor, reference_rejected: Tensor, beta: float = 0.1
+) -> Tensor:
+    r"""Direct preference optimisation: make the preferred answer likelier *relative to* a frozen reference.
+
+    .. math:: -\frac{1}{n} \sum \log \sigma \left( \beta \log \frac{\pi(y_w)}{\pi_0(y_w)}
+        - \beta \log \frac{\pi(y_l)}{\pi_0(y_l)} \right)
+
+    Only the difference counts: the loss can fall while both answers become less likely. If preferences follow a
+    reward, as in Bradley and Terry's model, the best policy is proportional to :math:`\pi_0 e^{r / \beta}`: the
+    smaller ``beta``, the further from the reference. Source: Rafailov et al., *Direct preference optimization*,
+    NeurIPS 2023, arXiv:2305.18290, equations 4 and 7.
+
+    Args:
+        chosen: the policy's log probability of the preferred answer, float ``[batch]``.
+        rejected: of the other one, float ``[batch]``.
+        reference_chosen: the same under the reference, without gradient, float ``[batch]``.
+        reference_rejected: likewise, float ``[batch]``.
+        beta: how dear it is to leave the reference, above 0.
+
+    Raises:
+        ValueError: ``beta`` is not above 0 or the shapes differ.
+
+    >>> dpo_loss(torch.zeros(2), torch.zeros(2), torch.zeros(2), torch.zeros(2))
+    tensor(0.6931)
+    """
+    if not beta > 0:
+        raise ValueError(f"beta must be above 0, got {beta}")
+    others = {"rejected": rejected, "reference_chosen": reference_chosen, "reference_rejected": reference_rejected}
+    for name, other in others.items():
+        _same_shape("chosen", chosen, name, other)
+    margin = (chosen - reference_chosen) - (rejected - reference_rejected)  # [batch]
+    return bpr_loss(beta * margin, torch.zeros_like(margin))
+
+
 def _same_shape(first: str, one: Tensor, second: str, other: Tensor) -> None:
     if one.shape != other.shape:
         raise ValueError(f"{first} and {second} must have one shape, got {list(one.shape)} and {list(other.shape)}")

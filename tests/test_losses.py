@@ -1,5 +1,6 @@
 """Losses against the same thing written as a loop, against torch, and against the full softmax in expectation."""
 
+import itertools
 import math
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, tensor
 
-from recsys_course.losses import bce_loss, bpr_loss, in_batch_softmax_loss, sampled_softmax_loss, softmax_loss
+from recsys_course.losses import bce_loss, bpr_loss, dpo_loss, in_batch_softmax_loss, sampled_softmax_loss, softmax_loss
 
 LN2 = math.log(2)
 INF = math.inf
@@ -224,6 +225,71 @@ def test_a_temperature_that_is_not_above_0_is_refused(temperature):
         in_batch_softmax_loss(torch.zeros(2, 2), torch.zeros(2, 2), tensor([0, 1]), temperature=temperature)
 
 
+# --- preferences
+
+
+def logs(*probabilities: float) -> Tensor:
+    return tensor(probabilities).log()
+
+
+def test_dpo_is_log_2_while_the_policy_is_the_reference_however_likely_the_answers_are():
+    before = logs(0.9, 0.1), logs(0.05, 0.6)
+    assert float(dpo_loss(*before, *before, beta=0.7)) == pytest.approx(LN2)
+
+
+@pytest.mark.parametrize(("beta", "probability"), [(1.0, 4 / 5), (0.5, 2 / 3), (2.0, 16 / 17)])
+def test_dpo_by_hand_the_preferred_doubled_and_the_other_halved(beta, probability):
+    """The margin is log 4, and the loss is minus the logarithm of sigmoid(beta log 4)."""
+    loss = dpo_loss(logs(0.4), logs(0.1), logs(0.2), logs(0.2), beta=beta)
+    assert float(loss) == pytest.approx(-math.log(probability), abs=1e-6)
+
+
+def test_dpo_counts_the_gain_over_the_reference_and_not_the_probability():
+    """The second pair's rejected answer is still the likelier one, but it has become less likely."""
+    unchanged = dpo_loss(logs(0.2), logs(0.01), logs(0.2), logs(0.01), 1.0)
+    gained = dpo_loss(logs(0.2), logs(0.4), logs(0.2), logs(0.8), 1.0)
+    assert float(unchanged) == pytest.approx(LN2) and float(gained) == pytest.approx(-math.log(2 / 3))
+
+
+def test_dpo_falls_although_both_answers_become_less_likely():
+    loss = dpo_loss(logs(0.1), logs(0.01), logs(0.2), logs(0.2), 1.0)
+    assert float(loss) == pytest.approx(-math.log(10 / 11))
+
+
+def test_dpo_is_the_mean_over_pairs():
+    c, r, c0, r0 = (-normal(5, seed=n).abs() for n in range(4))
+    pairs = [dpo_loss(*(x[n : n + 1] for x in (c, r, c0, r0)), 0.3) for n in range(5)]
+    torch.testing.assert_close(dpo_loss(c, r, c0, r0, 0.3), torch.stack(pairs).mean())
+
+
+@pytest.mark.parametrize("beta", [0.5, 2.0])
+def test_dpo_on_every_pair_in_its_true_proportion_ends_where_the_theory_says(beta):
+    """All pairs, each counted as often as rewards 0, 1 and 2 let its winner win: the best policy is known."""
+    before, reward = logs(0.7, 0.2, 0.1), tensor([0.0, 1.0, 2.0])
+    policy = before.clone().requires_grad_()
+    optimizer = torch.optim.Adam([policy], lr=0.05)
+    for _ in range(400):
+        now, total = policy.log_softmax(0), 0.0
+        for won, lost in itertools.permutations(range(3), 2):
+            rows = now[[won]], now[[lost]], before[[won]], before[[lost]]
+            total = total + (reward[won] - reward[lost]).sigmoid() * dpo_loss(*rows, beta=beta)
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+    torch.testing.assert_close(policy.softmax(0), (before + reward / beta).softmax(0), atol=0.01, rtol=0)
+
+
+def test_dpo_refuses_a_beta_that_is_not_above_0_and_pairs_that_do_not_belong_together():
+    for beta in (0.0, -1.0, math.nan):
+        with pytest.raises(ValueError, match="beta must be above 0, got"):
+            dpo_loss(*[torch.zeros(2)] * 4, beta=beta)
+    for place, name in enumerate(("rejected", "reference_chosen", "reference_rejected"), 1):
+        parts = [torch.zeros(2)] * 4
+        parts[place] = torch.zeros(3)
+        with pytest.raises(ValueError, match=rf"chosen and {name} must have one shape, got \[2\] and \[3\]"):
+            dpo_loss(*parts)
+
+
 # --- numbers
 
 
@@ -236,6 +302,7 @@ def test_a_temperature_that_is_not_above_0_is_refused(temperature):
         lambda s: softmax_loss(s, tensor([0, 1])),
         lambda s: sampled_softmax_loss(s[:, 0], s[:, 1:], tensor([-20.0, -0.001])),
         lambda s: in_batch_softmax_loss(s, s, tensor([3, 4]), log_q=tensor([-20.0, -0.001])),
+        lambda s: dpo_loss(s[0], s[1], -s.detach()[0], s.detach()[1]),
     ],
 )
 def test_scores_of_ten_thousand_give_finite_losses_and_gradients(loss):

@@ -23,6 +23,7 @@ from recsys_course.models.random import Random
 from recsys_course.models.rating_knn import RatingKNN
 from recsys_course.models.recent import Recent
 from recsys_course.models.sasrec import SASRec
+from recsys_course.models.semantic_generator import SemanticGenerator
 from recsys_course.models.two_tower import TwoTower
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "RatingKNN",
     "Recent",
     "SASRec",
+    "SemanticGenerator",
     "TwoTower",
     "UserKNN",
 ]
