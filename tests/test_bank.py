@@ -280,7 +280,7 @@ def test_the_linter_reports_a_file_that_cannot_be_read(tmp_path, text, line, mes
 
 def test_coverage_is_information_until_an_article_question_is_done(tmp_path):
     project(tmp_path)
-    assert coverage(tmp_path).startswith("1 of 144 questions, 1 of 32 article questions answered; open: 000-Q1, ")
+    assert coverage(tmp_path).startswith("1 of 150 questions, 1 of 32 article questions answered; open: 000-Q1, ")
     articles = tmp_path / "recsys_course/interview/bank/articles.yaml"
     text = articles.read_text(encoding="utf-8")
     articles.write_text(text.replace("questions: [J01]}", "questions: [J01], done: true}"), encoding="utf-8")
@@ -296,7 +296,7 @@ def test_every_article_question_has_a_planned_answer():
     topics = yaml.safe_load((BANK / "topics.yaml").read_text(encoding="utf-8"))
     assert len({entry["id"] for entry in articles}) == 32
     assert all(entry["questions"] for entry in articles)
-    assert sum(topic["planned"] for topic in topics) == 144
+    assert sum(topic["planned"] for topic in topics) == 150
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,8 @@ def test_a_process_killed_in_the_middle_loses_no_line_but_its_last():
 
 def test_a_process_that_keeps_the_lock_is_waited_for_but_not_for_ever(monkeypatch):
     progress.record("02.recall", "failed")
-    code = "import sys; from recsys_course import progress\nwith progress.JOURNAL.open(): print(flush=True); sys.stdin.read()"
+    code = "import sys; from recsys_course import progress\n"
+    code += "with progress.JOURNAL.open(): print(flush=True); sys.stdin.read()"
     holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stdin=subprocess.PIPE)
     try:
         holder.stdout.readline()
