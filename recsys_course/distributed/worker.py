@@ -1,5 +1,6 @@
 """What each process that torchrun starts does: join the others, do the jobs, leave the results."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -39,14 +40,29 @@ def work(folder: Path, kept: Path) -> None:
 
 
 def _end_with(launcher: int, folder: Path) -> None:
-    """End as soon as torchrun or the process that asked for all this is gone; then process 0 clears up as well."""
+    """End as soon as torchrun or the process that asked for all this is gone; then process 0 clears up as well.
+
+    Whoever notices first kills torchrun, and the others wait for process 0 to end them: a process that lost its
+    partner, or whose partner torchrun saw die, would be gone before its files are.
+    """
     torchrun = psutil.Process().parent()
+    workers = []
     while torchrun.is_running() and os.getppid() == torchrun.pid and psutil.pid_exists(launcher):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            workers = torchrun.children()
         time.sleep(0.5)
-    if os.environ["RANK"] == "0" and not psutil.pid_exists(launcher):
-        others = [torchrun, *(worker for worker in torchrun.children() if worker.pid != os.getpid())]
-        for process in others:
-            process.kill()
-        psutil.wait_procs(others, timeout=5)
-        shutil.rmtree(folder, ignore_errors=True)
+    if not psutil.pid_exists(launcher):
+        _kill([torchrun])
+        if os.environ["RANK"] == "0":
+            shutil.rmtree(folder, ignore_errors=True)
+            _kill([worker for worker in workers if worker.pid != os.getpid()])
+        else:
+            time.sleep(10)
     os._exit(1)
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=5)
