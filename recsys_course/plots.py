@@ -40,6 +40,7 @@ COLOURS = {
     "DropoutNet": "#009988",
     "Blend": "#EE3377",
     "Recent": "#AA6E28",
+    "SemanticGenerator": "#CCBB44",
 }
 HIGHLIGHT, OTHERS = "#D55E00", "#BBBBBB"
 
