@@ -78,6 +78,7 @@ def _drill_options(parser: Parser) -> None:
     parser.add_argument("--limit", type=_positive, metavar="N", help="at most N cards")
     parser.add_argument("--lang", choices=("en", "zh", "both"), default="both", help="language of the prompts")
     parser.add_argument("--interview", metavar="DATE", help="the day of your interview: it reshapes the schedule")
+    parser.add_argument("--estimates", action="store_true", help="capacity estimates instead of questions")
 
 
 def _show_options(parser: Parser) -> None:
@@ -100,13 +101,67 @@ def _code_options(parser: Parser) -> None:
     parser.add_argument("--yes", action="store_true", help="show the right answer before you have handed in")
 
 
+def _debug_options(parser: Parser) -> None:
+    parser.add_argument("task", nargs="?", metavar="TASK", help="such as X16; without it, a list of the tasks")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--run", action="store_true", help="run your test on the code as you found it and on your fix")
+    what.add_argument("--submit", action="store_true", help="hand in: marks, explanation, fix and test, score")
+    what.add_argument("--reference", action="store_true", help="show a right fix, once yours was handed in")
+    what.add_argument("--again", action="store_true", help="start afresh; your copy goes to my/backup")
+    parser.add_argument("--hint", action="store_true", help="print the next of three hints; each costs points")
+    parser.add_argument("--yes", action="store_true", help="show the right fix before you have handed in")
+
+
+def _design_options(parser: Parser) -> None:
+    parser.add_argument("name", nargs="?", metavar="DESIGN", help="such as SD1; without it, a list of the designs")
+    parser.add_argument("--lang", choices=("en", "zh", "both"), default="both", help="language of the prompt")
+    parser.add_argument("--show", action="store_true", help="print the whole model answer, without practising")
+
+
+def _mock_options(parser: Parser) -> None:
+    rounds = ("concept", "coding", "debug", "design", "loop")
+    parser.add_argument("--round", choices=rounds, help="concept by default; loop has one part of each")
+    parser.add_argument("--level", choices=("junior", "mid", "senior", "staff"), help="mid by default")
+    parser.add_argument("--minutes", type=_positive, metavar="N", help="length; 45 by default")
+    parser.add_argument("--seed", type=int, metavar="N", help="the same seed draws the same paper")
+    parser.add_argument("--role", choices=("candidate", "interviewer"), default="candidate", help="whose part is yours")
+    parser.add_argument("--lang", choices=("en", "zh", "both"), default="both", help="language of the prompts")
+    parser.add_argument("--resume", action="store_true", help="go on with the one that was interrupted")
+
+
+def _grade_options(parser: Parser) -> None:
+    parser.add_argument("answer", nargs="?", metavar="ANSWER", help="its id; without it, one that you have not graded")
+    parser.add_argument("--list", action="store_true", help="list the answers and your best agreement")
+    parser.add_argument("--lang", choices=("en", "zh", "both"), default="both", help="language of the prompts")
+
+
+def _more_options(parser: Parser) -> None:
+    what = parser.add_subparsers(required=True, metavar="WHAT")
+    stats = what.add_parser("stats", help="what you have practised, how well, and how well you judge yourself")
+    stats.set_defaults(run=practice.stats)
+    plan = what.add_parser("plan", help="the days until your interview: one week (14 h) or three (51 h)")
+    plan.add_argument("--interview", metavar="DATE", help="the day of your interview, such as 2026-12-24")
+    plan.add_argument("--weeks", type=int, choices=(1, 3), help="by default what fits before the interview")
+    plan.set_defaults(run=practice.plan)
+    anki = what.add_parser("export-anki", help="the key insights as a deck for Anki")
+    anki.add_argument("path", type=Path, metavar="FILE.apkg")
+    anki.add_argument("--lang", choices=("en", "zh", "both"), default="both", help="language of the cards")
+    anki.set_defaults(run=practice.export_anki)
+    packet = what.add_parser("export-packet", help="a page to print: for a candidate, or for who interviews one")
+    packet.add_argument("ids", metavar="C03,X16,SD1", help="questions, tasks and designs")
+    packet.add_argument("path", type=Path, metavar="FILE.md")
+    packet.add_argument("--role", choices=("candidate", "interviewer"), default="candidate", help="for whom")
+    packet.add_argument("--lang", choices=("en", "zh", "both"), default="both", help="language of the prompts")
+    packet.set_defaults(run=practice.export_packet)
+
+
 @dataclass(frozen=True)
 class Command:
     """A subcommand: its name, its line of help, what it calls and how its options are added."""
 
     name: str
     help: str
-    run: Callable[..., int | None]
+    run: Callable[..., int | None] | None
     add_options: Callable[[Parser], None] = lambda parser: None
 
 
@@ -118,8 +173,13 @@ GROUPS = {
     ),
     "practise interviews": (
         Command("drill", "answer today's questions, each against two minutes", practice.drill, _drill_options),
-        Command("show", "print a question with its answer", practice.show, _show_options),
+        Command("mock", "sit a timed interview, or conduct one", practice.mock, _mock_options),
         Command("code", "list the coding tasks; open, run or hand in one", practice.code, _code_options),
+        Command("debug", "list the debugging tasks; open, run or hand in one", practice.debug, _debug_options),
+        Command("design", "list the system designs; practise one by the clock", practice.design, _design_options),
+        Command("grade", "grade a weak answer, and see how well you grade", practice.grade, _grade_options),
+        Command("show", "print a question with its answer", practice.show, _show_options),
+        Command("more", "stats, plan, export-anki, export-packet", None, _more_options),
     ),
     "your copies in my/": (
         Command("update", "bring new versions of lessons, your answers carried over", commands.update),
@@ -149,8 +209,8 @@ def _parser() -> Parser:
     for command in (command for group in GROUPS.values() for command in group):
         description = f"{command.help[0].upper()}{command.help[1:]}."
         sub = subparsers.add_parser(command.name, prog=f"recsys-course {command.name}", description=description)
-        command.add_options(sub)
         sub.set_defaults(run=command.run)
+        command.add_options(sub)
     return parser
 
 

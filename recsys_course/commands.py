@@ -26,9 +26,9 @@ def expected_errors() -> tuple[type[Exception], ...]:
     """The errors whose message is meant for the person at the keyboard."""
     from recsys_course import carry, jupyter
     from recsys_course.assets import AssetError
-    from recsys_course.interview.coding import CodingError
+    from recsys_course.interview.outcome import PracticeError
 
-    return UserError, learner.LearnerError, carry.NotANotebook, jupyter.JupyterError, AssetError, CodingError
+    return UserError, learner.LearnerError, carry.NotANotebook, jupyter.JupyterError, AssetError, PracticeError
 
 
 def lab(browser: bool = True, port: int | None = None) -> None:

@@ -27,6 +27,7 @@ from recsys_course.interview.answer_source import source_of
 from recsys_course.interview.bank import BANK, BankError, Document, read_document
 from recsys_course.interview.coding_result import Result, make_result
 from recsys_course.interview.layout import flow, pad, width
+from recsys_course.interview.outcome import PracticeError
 
 HEADINGS = ("Prompt", "题目", "Examples", "Edge cases", "Probes")
 EDGE = re.compile(r"(?P<name>[a-z0-9-]+)\s*\|\s*words:\s*(?P<words>.+?)\s*\|\s*says:\s*(?P<says>.+)", re.DOTALL)
@@ -34,7 +35,7 @@ PROBE = re.compile(r"ask:\s*(?P<ask>.+?)\s*\|\s*expect:\s*(?P<expect>.+)", re.DO
 FILES = ("task.md", "starter.py", "reference.py", "test_public.py", "test_hidden.py", "mutants.py")
 
 
-class CodingError(Exception):
+class CodingError(PracticeError):
     """What is wrong, in one sentence for the learner."""
 
 

@@ -1,6 +1,7 @@
 """What the practice's subcommands of ``recsys-course`` do; what one needs is imported inside it."""
 
 from datetime import date
+from pathlib import Path
 
 from recsys_course.commands import UserError
 
@@ -12,13 +13,81 @@ def code(**options: object) -> int:
     return coding_command.code(**options)
 
 
-def drill(topic: str = "", limit: int | None = None, lang: str = "both", interview: str | None = None) -> None:
-    """Go through today's cards of the interview practice."""
+def debug(**options: object) -> int:
+    """List, open, run or hand in a debugging task."""
+    from recsys_course.interview import debug_command
+
+    return debug_command.debug(**options)
+
+
+def design(**options: object) -> int:
+    """List the designs, or practise one against the clock."""
+    from recsys_course.interview import design_command
+
+    return design_command.design(**options)
+
+
+def mock(**options: object) -> int:
+    """Sit a timed interview, go on with one, or print the interviewer's script."""
+    from recsys_course.interview import mock_command
+
+    return mock_command.mock(**options)
+
+
+def grade(**options: object) -> int:
+    """Grade somebody's weak answer and compare with the reference."""
+    from recsys_course.interview import grade_command
+
+    return grade_command.grade(**options)
+
+
+def plan(**options: object) -> int:
+    """Show the plan until the interview, with dates."""
+    from recsys_course.interview import plan_command
+
+    return plan_command.plan(**options)
+
+
+def stats() -> None:
+    """Show what was practised, how well, and how well one judges oneself."""
+    from recsys_course.interview import stats
+    from recsys_course.interview.screen import Screen
+
+    stats.show(Screen())
+
+
+def export_anki(path: Path, lang: str = "both") -> None:
+    """Write the questions as a deck for Anki."""
+    from recsys_course.interview import anki
+
+    print(anki.export(path, lang))
+
+
+def export_packet(ids: str, path: Path, role: str = "candidate", lang: str = "both") -> None:
+    """Write questions, tasks and designs as a page for a candidate or an interviewer."""
+    from recsys_course.interview import packet
+
+    print(packet.export(ids, path, role, lang))
+
+
+def drill(
+    topic: str = "",
+    limit: int | None = None,
+    lang: str = "both",
+    interview: str | None = None,
+    estimates: bool = False,
+) -> None:
+    """Go through today's cards of the interview practice, or its estimation drills."""
     from recsys_course.interview import drill, reviews
     from recsys_course.interview.screen import Screen
 
     if interview is not None:
         reviews.set_interview(_interview_day(interview))
+    if estimates:
+        from recsys_course.interview import estimates as estimation
+
+        estimation.drill(Screen(), limit, lang)
+        return
     topics = {letter.strip().upper() for letter in topic.split(",") if letter.strip()}
     if unknown := topics - drill.all_topics():
         raise UserError(f"there is no topic {', '.join(sorted(unknown))}: {', '.join(sorted(drill.all_topics()))}")

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from recsys_course.journal import Journal
 
 JOURNAL = Journal("reviews", ("time", "item"))
-MODES = ("drill", "points", "mock", "code", "debug")
+MODES = ("drill", "points", "mock", "code", "debug", "design", "estimate", "grade")
 AGAIN, HARD, GOOD, EASY = RATINGS = (1, 2, 3, 4)
 RATING_NAMES = {AGAIN: "again", HARD: "hard", GOOD: "good", EASY: "easy"}
 INTERVIEW = "setting.interview"
