@@ -55,9 +55,9 @@ def lab(browser: bool = True, port: int | None = None) -> None:
 def next_() -> None:
     """Name the one thing to do now."""
     from recsys_course import next_step, progress
-    from recsys_course.interview import drill
+    from recsys_course.interview import commands as interview
 
-    if practice := drill.next_practice():
+    if practice := interview.next_():
         print(practice)
         return
     passed = {event["exercise"] for event in progress.events() if event["outcome"] == "passed"}

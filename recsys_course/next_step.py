@@ -43,15 +43,18 @@ def steps(course: Path) -> list[Step]:
     return sorted(found, key=lambda step: (step.level == "stretch", step.lesson != "00", step.id not in FIRST_EVENING))
 
 
-def next_step(course: Path, passed: Collection[str]) -> str:
+def next_step(course: Path, passed: Collection[str], lesson: str = "") -> str:
     """One sentence: what to do now.
 
     Args:
         course: top folder of the clone.
         passed: ids of the exercises that the learner has solved, with hyphens or underscores.
+        lesson: its two digits, if only this one matters.
     """
     done = {id.replace("-", "_") for id in passed}
-    step = next((step for step in steps(course) if step.id not in done), None)
+    step = next(
+        (step for step in steps(course) if step.id not in done and step.lesson == (lesson or step.lesson)), None
+    )
     if step is None:
         return "Every exercise is solved. `git pull`, then `recsys-course update`, brings what is new."
     copy = learner.current(course, step.lesson)

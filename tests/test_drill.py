@@ -219,9 +219,8 @@ def command(*arguments, **more):
     return subprocess.run(
         [sys.executable, "-m", "recsys_course.cli", *arguments],
         capture_output=True,
-        encoding="utf-8",
         timeout=60,
-        **more,
+        **{"encoding": "utf-8"} | more,
     )
 
 
@@ -230,6 +229,13 @@ def test_in_a_pipe_there_is_no_colour_and_the_end_of_the_input_is_the_end():
     assert result.returncode == 0, result.stderr
     assert "\x1b" not in result.stdout and "Stopped. 1 of 6 done and kept" in result.stdout
     assert len(reviews.read()) == 1
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "gbk", "ascii"])
+def test_a_terminal_that_lacks_some_letters_shows_the_rest(encoding):
+    result = command("show", "C03", env={**os.environ, "PYTHONIOENCODING": encoding}, encoding=encoding)
+    assert result.returncode == 0 and not result.stderr
+    assert "Explain in-batch softmax and the log-Q correction." in result.stdout
 
 
 def test_the_first_card_is_shown_without_torch():

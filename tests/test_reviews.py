@@ -118,13 +118,13 @@ def test_a_torn_last_line_costs_only_itself():
 
 
 def test_the_interview_is_the_day_set_last_and_can_be_forgotten():
-    assert reviews.interview() is None
+    assert reviews.interview_day() is None
     reviews.set_interview(date(2026, 3, 20))
     reviews.set_interview(date(2026, 3, 23))
-    assert reviews.interview() == date(2026, 3, 23)
+    assert reviews.interview_day() == date(2026, 3, 23)
     assert reviews.read() == []
     reviews.set_interview(None)
-    assert reviews.interview() is None
+    assert reviews.interview_day() is None
 
 
 @pytest.mark.parametrize(

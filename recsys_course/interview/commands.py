@@ -41,11 +41,27 @@ def grade(**options: object) -> int:
     return grade_command.grade(**options)
 
 
-def plan(**options: object) -> int:
-    """Show the plan until the interview, with dates."""
-    from recsys_course.interview import plan_command
+def plan(interview: str | None = None, weeks: int | None = None) -> None:
+    """Show the plan until the interview, with dates; set the interview first where a date or a length is given."""
+    from recsys_course.interview import plan_command, reviews
+    from recsys_course.interview.screen import Screen
 
-    return plan_command.plan(**options)
+    if interview is not None or weeks is not None:
+        reviews.set_interview(_interview_day(interview) if interview else reviews.interview_day(), weeks)
+    plan_command.show(Screen(), date.today())
+
+
+def next_() -> str | None:
+    """What of the practice comes before the next exercise of a lesson; None where nothing does."""
+    from recsys_course.interview import drill, plan
+
+    if practice := drill.next_practice():
+        return practice
+    if step := plan.next_in_plan():
+        from recsys_course.interview import plan_command
+
+        return plan_command.sentence(step)
+    return None
 
 
 def stats() -> None:
@@ -82,7 +98,7 @@ def drill(
     from recsys_course.interview.screen import Screen
 
     if interview is not None:
-        reviews.set_interview(_interview_day(interview))
+        reviews.set_interview(_interview_day(interview), reviews.interview() and reviews.interview().weeks)
     if estimates:
         from recsys_course.interview import estimates as estimation
 

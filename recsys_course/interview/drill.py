@@ -18,6 +18,7 @@ ANSWER_SECONDS = 120
 HINT_COSTS = 10  # points
 WHY = {NEW: "new", POINTS: "points you missed", CHANGED: "the answer changed since your last review", DUE: "due"}
 LANGUAGES = ("en", "zh", "both")
+LEECH = " Forgotten six times: read the lesson again before the next try."
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def task_to_repeat(now: datetime | None = None) -> str | None:
     if not done:
         return None
     items = [Item(task.id, task.rev, is_task=True) for task in coding.all_tasks()]
-    cards = schedule.today(items, done, now or datetime.now(UTC), reviews.interview())
+    cards = schedule.today(items, done, now or datetime.now(UTC), reviews.interview_day())
     return next((card.item.id for card in cards if card.why != NEW), None)
 
 
@@ -60,7 +61,7 @@ def all_topics() -> set[str]:
 
 def waiting(now: datetime | None = None) -> int:
     """How many cards are for today; without an interview ahead, new ones do not count: the lessons come first."""
-    done, interview = reviews.read(), reviews.interview()
+    done, interview = reviews.read(), reviews.interview_day()
     cards = schedule.today(deck(bank.all_questions()), done, now or datetime.now(UTC), interview)
     return len(cards) if interview else sum(card.why != NEW for card in cards)
 
@@ -84,7 +85,7 @@ def drill(
     questions = {question.id: question for question in bank.all_questions()}
     items = deck(list(questions.values()), topics)
     done = reviews.read()
-    cards = schedule.today(items, done, now or datetime.now(UTC), reviews.interview())[:limit]
+    cards = schedule.today(items, done, now or datetime.now(UTC), reviews.interview_day())[:limit]
     if not cards:
         screen.say(_nothing_due(items, done))
         return 0
@@ -117,19 +118,8 @@ def practise(screen: Screen, question: Question, card: Due, language: str = "bot
     final = grade(screen, question, answered.hints, before=first)
     rating = _rating(screen, final.percent, answered.seconds <= ANSWER_SECONDS)
     _follow_up(screen, question)
-    reviews.record(
-        question.id,
-        question.rev,
-        rating,
-        "drill",
-        seconds=round(answered.seconds, 1),
-        missed=list(final.missed),
-        first=first.percent,
-        final=final.percent,
-    )
-    standing = schedule.replay(one for one in reviews.read() if one.item == question.id)[question.id]
-    leech = " Forgotten six times: read the lesson again before the next try." if standing.is_leech else ""
-    screen.say(f"Comes back on {schedule.local_day(standing.due)}.{leech}")
+    standing = keep(question, rating, answered.seconds, first, final)
+    screen.say(f"Comes back on {schedule.local_day(standing.due)}.{LEECH if standing.is_leech else ''}")
 
 
 @dataclass(frozen=True)
@@ -141,14 +131,40 @@ class Grade:
     percent: int
 
 
+def score(question: Question, met: Collection[int], hints: int) -> Grade:
+    """What the points that were met, numbered from 1, and the hints come to."""
+    points = sum(question.rubric[number - 1][0] for number in met)
+    missed = tuple(number for number in range(1, len(question.rubric) + 1) if number not in met)
+    return Grade(tuple(met), missed, max(0, points - HINT_COSTS * hints))
+
+
+def keep(question: Question, rating: int, seconds: float, first: Grade, final: Grade) -> schedule.Standing:
+    """Record a question that was answered and graded twice; returns where the learner stands with it now."""
+    reviews.record(
+        question.id,
+        question.rev,
+        rating,
+        "drill",
+        seconds=round(seconds, 1),
+        missed=list(final.missed),
+        first=first.percent,
+        final=final.percent,
+    )
+    return schedule.replay(one for one in reviews.read() if one.item == question.id)[question.id]
+
+
+def prompts(question: Question, language: str) -> list[str]:
+    """The prompts in the language wanted; without a Chinese one, the English one and a remark."""
+    english = [] if language == "zh" and question.prompt_zh else [question.prompt]
+    return english + ([] if language == "en" else [question.prompt_zh or "(no Chinese prompt yet)"])
+
+
 def show_prompt(screen: Screen, question: Question, why: str, language: str) -> None:
-    """The question in the language wanted; without a Chinese prompt, the English one and a remark."""
+    """The question in the language wanted."""
     screen.say(f"{question.id}, {question.level}, {why}", style="bold")
     screen.say()
-    if language != "zh" or not question.prompt_zh:
-        screen.say(question.prompt)
-    if language != "en":
-        screen.say(question.prompt_zh or "(no Chinese prompt yet)")
+    for text in prompts(question, language):
+        screen.say(text)
 
 
 def take_answer(screen: Screen, question: Question, seconds: float) -> Answered:
@@ -184,24 +200,26 @@ def grade(screen: Screen, question: Question, hints: int, before: Grade | None =
         default = before.met
         prompt = f"\nNow that you have seen it (0: none, Enter keeps {' '.join(map(str, default)) or 'none'}):"
     met = _numbers(screen, prompt, len(question.rubric), default)
-    points = sum(question.rubric[number - 1][0] for number in met)
-    percent = max(0, points - HINT_COSTS * hints)
-    price = f" - {HINT_COSTS * hints} for hints = {percent}" if hints else ""
-    screen.say(f"{points}{price} of 100 points.")
-    missed = tuple(number for number in range(1, len(question.rubric) + 1) if number not in met)
-    return Grade(met, missed, percent)
+    graded = score(question, met, hints)
+    screen.say(sum_of(question, graded, hints))
+    return graded
+
+
+def sum_of(question: Question, graded: Grade, hints: int) -> str:
+    """The points of a grade and the price of the hints, in a sentence."""
+    points = sum(question.rubric[number - 1][0] for number in graded.met)
+    price = f" - {HINT_COSTS * hints} for hints = {graded.percent}" if hints else ""
+    return f"{points}{price} of 100 points."
 
 
 def show_answer(screen: Screen, question: Question, level: str | None = None) -> None:
     """Key insight, the answers up to a level (by default the question's), and what is commonly said wrong."""
     screen.head("Model answer")
     screen.say(question.key_insight)
-    highest = bank.LEVELS.index(level or question.level)
-    for name, text in question.answers:
-        if bank.LEVELS.index(name) <= highest:
-            screen.say()
-            screen.say(f"{name.capitalize()}:", style="bold")
-            screen.say(text)
+    for name, text in bank.answers_up_to(question, level):
+        screen.say()
+        screen.say(f"{name.capitalize()}:", style="bold")
+        screen.say(text)
     screen.say()
     screen.say("Commonly said, and wrong:", style="bold")
     screen.say("\n".join(f"- {text}" for text in question.wrong_answers))

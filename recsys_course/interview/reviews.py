@@ -92,18 +92,41 @@ def rate(share: float, in_time: bool) -> int:
     return EASY if share >= 0.85 and in_time else GOOD
 
 
-def set_interview(day: date | None) -> None:
-    """Remember the day of the interview; None forgets it."""
-    JOURNAL.record(item=INTERVIEW, value=day.isoformat() if day else "")
+@dataclass(frozen=True)
+class Interview:
+    """What the learner prepares for.
+
+    Attributes:
+        day: of the interview.
+        weeks: length of the plan that was chosen; None leaves it to the days that are left.
+        since: the learner's date when this was set.
+    """
+
+    day: date
+    weeks: int | None
+    since: date
 
 
-def interview() -> date | None:
-    """Return the day that was set last."""
+def set_interview(day: date | None, weeks: int | None = None) -> None:
+    """Remember the day of the interview and the length of the plan; None forgets both."""
+    JOURNAL.record(item=INTERVIEW, value=day.isoformat() if day else "", weeks=weeks)
+
+
+def interview() -> Interview | None:
+    """Return what was set last."""
     for event in reversed(JOURNAL.events()):
         if event["item"] == INTERVIEW:
             with contextlib.suppress(KeyError, TypeError, ValueError):
-                return date.fromisoformat(event["value"]) if event["value"] else None
+                since = datetime.fromisoformat(event["time"]).astimezone().date()
+                weeks = event.get("weeks") if event.get("weeks") in (1, 3) else None
+                return Interview(date.fromisoformat(event["value"]), weeks, since) if event["value"] else None
     return None
+
+
+def interview_day() -> date | None:
+    """Return the day of the interview that was set last."""
+    found = interview()
+    return found and found.day
 
 
 def _review(event: dict) -> Review:
