@@ -104,7 +104,9 @@ def _code_options(parser: Parser) -> None:
 def _debug_options(parser: Parser) -> None:
     parser.add_argument("task", nargs="?", metavar="TASK", help="such as X16; without it, a list of the tasks")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--run", action="store_true", help="run your test on the code as you found it and on your fix")
+    what.add_argument(
+        "--run", dest="test", action="store_true", help="run your test on the code as you found it and on your fix"
+    )
     what.add_argument("--submit", action="store_true", help="hand in: marks, explanation, fix and test, score")
     what.add_argument("--reference", action="store_true", help="show a right fix, once yours was handed in")
     what.add_argument("--again", action="store_true", help="start afresh; your copy goes to my/backup")

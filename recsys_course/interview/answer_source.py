@@ -4,29 +4,47 @@ import ast
 import inspect
 import linecache
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FunctionType, ModuleType
+
+from recsys_course.interview.outcome import PracticeError
 
 PLAIN = (int, float, complex, str, bytes, bool, type(None), tuple, list, dict, set, frozenset)
 
 
-class NoSource(ValueError):
+class NoSource(PracticeError):
     """The source cannot be found; the message says of what."""
 
 
-def source_of(*answers: Callable) -> str:
+def source_of(*answers: Callable, known: Iterable[str] = ()) -> str:
     """Source of the answers and of what they use of their own module: imports, helpers and plain constants.
 
     Args:
         answers: functions or classes.
+        known: names that are left alone, because they are defined elsewhere.
 
     Raises:
         NoSource: one was not written in a file or a notebook.
     """
-    heads, bodies, known = [], [], set()
+    heads, bodies, known = [], [], set(known)
     for answer in answers:
         _collect(answer, heads, bodies, known)
     return "\n".join([*heads, "", "", *bodies])
+
+
+def constant(source: str, name: str) -> object:
+    """The value of a plain assignment at the top of the source, or None."""
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError):
+        return None
+    for node in body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
+            try:
+                return ast.literal_eval(node.value)
+            except ValueError:
+                return None
+    return None
 
 
 def _collect(answer: Callable, heads: list[str], bodies: list[str], known: set[str]) -> None:

@@ -183,7 +183,11 @@ def plain_complexity(text: str) -> str:
 
 def tasks() -> Page:
     """All tasks, one a line, with your best score."""
-    every, best = all_tasks(), best_scores()
+    return listing(all_tasks(), best_scores())
+
+
+def listing(every: Sequence, best: dict[str, int]) -> Page:
+    """Tasks of one round, one a line, with the best scores by id."""
     wide = max(width(task.title) for task in every)
     lines = [f"id   {pad('task', wide)}  level   min  best"]
     for task in every:
@@ -193,13 +197,13 @@ def tasks() -> Page:
     return Page("\n".join(lines))
 
 
-def best_scores() -> dict[str, int]:
-    """The best score of each task that was handed in."""
+def best_scores(round_: str = "coding") -> dict[str, int]:
+    """The best score of each task of a round, coding or debug, that was handed in."""
     scores: dict[str, int] = {}
     for event in progress.events():
-        name, score = event["exercise"], event.get("score")
-        if name.startswith("coding.") and isinstance(score, int):
-            scores[name[7:]] = max(score, scores.get(name[7:], 0))
+        (kind, _, name), score = event["exercise"].partition("."), event.get("score")
+        if kind == round_ and isinstance(score, int):
+            scores[name] = max(score, scores.get(name, 0))
     return scores
 
 

@@ -1,5 +1,6 @@
 """What came of a coding attempt: the score, and the page that a learner reads."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
     from recsys_course.interview.session import Session
 
 FULL_EDGES = 5  # so many named edge cases earn all points
+PARTS = (  # of a score, in the order of its fields
+    ("correctness", 40),
+    ("edge cases named before running", 20),
+    ("complexity", 15),
+    ("numerical and shape safety", 15),
+    ("readability and talking", 10),
+)
 
 
 @dataclass(frozen=True)
@@ -166,10 +174,10 @@ def _share(points: int, cases: list[CaseResult]) -> int:
 
 
 def _page(result: Result) -> list[str]:
-    lines = [*_tests(result, "test_public", "Public tests")]
+    lines = [*case_lines(result, "test_public", "Public tests")]
     if result.hidden:
-        lines += ["", *_tests(result, "test_hidden", "Hidden tests"), "", *_edges(result)]
-        lines += ["", *_complexity(result), "", *_points(result), "", *_probes(result)]
+        lines += ["", *case_lines(result, "test_hidden", "Hidden tests"), "", *_edges(result)]
+        lines += ["", *_complexity(result), "", *_points(result), "", *probe_lines(result.probes)]
     else:
         lines += ["", *_named(result)]
     if result.report.printed:
@@ -177,7 +185,9 @@ def _page(result: Result) -> list[str]:
     return lines + [wrap(f"Note: {note}.") for note in result.report.notes]
 
 
-def _tests(result: Result, file: str, title: str) -> list[str]:
+def case_lines(result: Result, file: str, title: str) -> list[str]:
+    """The tests of one file: how many passed, and which did not and why, but nothing of their code."""
+    """The tests of one file as lines: how many passed, and what failed and why; never their code."""
     cases = [case for case in result.report.cases if case.file == file]
     lines = [f"{result.id} · {title}: {_passed(cases)} of {len(cases)} passed"]
     if result.report.broken:
@@ -216,21 +226,16 @@ def _complexity(result: Result) -> list[str]:
 
 def _points(result: Result) -> list[str]:
     score = result.score
-    rows = (
-        ("correctness", score.correctness, 40),
-        ("edge cases named before running", score.edge_cases, 20),
-        ("complexity", score.complexity, 15),
-        ("numerical and shape safety", score.safety, 15),
-        ("readability and talking, by yourself", score.talk, 10),
-    )
-    lines = [f"  {title:<37}{'-' if points is None else points:>3} of {most:>3}" for title, points, most in rows]
+    rows = zip(PARTS, asdict(score).values(), strict=True)
+    lines = [f"  {title:<37}{'-' if points is None else points:>3} of {most:>3}" for (title, most), points in rows]
     total = f"  {'total':<37}{score.total:>3} of {100 if score.talk is not None else 90:>3}"
     spent = f"{result.seconds / 60:.0f} min since it was opened, {result.minutes} are planned"
     return [f"Score ({spent})", *lines, total]
 
 
-def _probes(result: Result) -> list[str]:
+def probe_lines(probes: Iterable[tuple[str, str]]) -> list[str]:
+    """What an interviewer asks next, and what a good answer says."""
     lines = ["What an interviewer asks next; answer aloud before you read on"]
-    for ask, expect in result.probes:
+    for ask, expect in probes:
         lines += [wrap(ask, indent="  ", first="? "), wrap(f"-> {expect}", indent="     ", first="  ")]
     return lines

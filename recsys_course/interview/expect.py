@@ -59,9 +59,10 @@ def close(got: object, want: object, call: str, tolerance: float = 1e-9) -> None
         import numpy as np
 
         try:
-            array = np.asarray(got, dtype=float)
+            array = np.asarray(_plain(got), dtype=float)
         except (TypeError, ValueError):
             _fail(call, want, got)
+        want = _plain(want)
         same = array.shape == np.shape(want) and np.allclose(array, want, tolerance, tolerance, equal_nan=True)
     if not same:
         _fail(call, want, got)
@@ -98,7 +99,13 @@ def _fail(call: str, want: object, got: object) -> None:
 def _short(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
+    value = _plain(value)
     if hasattr(value, "tolist") and hasattr(value, "round"):
         value = value.round(4).tolist()
     text = " ".join(repr(value).split())
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 2]} …"
+
+
+def _plain(value: object) -> object:
+    """A tensor of torch as an array; everything else as it is."""
+    return value.detach().cpu().numpy() if hasattr(value, "detach") else value

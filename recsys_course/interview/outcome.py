@@ -6,6 +6,10 @@ from dataclasses import dataclass
 class PracticeError(Exception):
     """What is wrong, in one sentence for the learner."""
 
+    def _render_traceback_(self) -> list[str]:
+        """All that a notebook shows of it."""
+        return [str(self)]
+
 
 @dataclass(frozen=True)
 class Outcome:

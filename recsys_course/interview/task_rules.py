@@ -5,7 +5,7 @@ linter runs nobody's code.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from recsys_course.interview import front_matter
@@ -19,18 +19,32 @@ MUTANTS = 3  # at least
 
 def problems(bank: Bank) -> Iterator[tuple[Path, int, str]]:
     """File, line and message of everything that is wrong with the coding tasks."""
-    folder = bank.root / "recsys_course" / "interview" / "bank" / "coding"
+    yield from folder_problems(bank, "coding", FILES, RULES)
+
+
+def folder_problems(
+    bank: Bank, round_: str, files: Sequence[str], rules: Iterable[Callable[[Document, Bank], Found]]
+) -> Iterator[tuple[Path, int, str]]:
+    """Apply rules to the tasks of one round.
+
+    Args:
+        bank: to look things up in.
+        round_: folder of the bank, one folder a task below it.
+        files: what each task must have; the first holds its texts.
+        rules: for these texts.
+    """
+    folder = bank.root / "recsys_course" / "interview" / "bank" / round_
     for path in sorted(folder.glob("*/")):
-        if missing := [name for name in FILES if not (path / name).is_file()]:
-            yield path / "task.md", 1, f"{path.name} lacks {', '.join(missing)}"
+        if missing := [name for name in files if not (path / name).is_file()]:
+            yield path / files[0], 1, f"{path.name} lacks {', '.join(missing)}"
             continue
         try:
-            document = read_document(path / "task.md")
+            document = read_document(path / files[0])
         except BankError as error:
-            yield path / "task.md", 1, str(error)
+            yield path / files[0], 1, str(error)
             continue
-        for rule in RULES:
-            yield from ((path / "task.md", line, message) for line, message in rule(document, bank))
+        for rule in rules:
+            yield from ((path / files[0], line, message) for line, message in rule(document, bank))
 
 
 def schema(document: Document, bank: Bank) -> Found:
@@ -58,8 +72,13 @@ def references(document: Document, bank: Bank) -> Found:
 
 def texts(document: Document, bank: Bank) -> Found:
     """Every heading has text, in order, and the Chinese ones are Chinese."""
-    if list(document.sections) != list(HEADINGS):
-        yield 1, f"headings must be {', '.join(HEADINGS)}, in this order; got {', '.join(document.sections)}"
+    yield from headed(document, HEADINGS)
+
+
+def headed(document: Document, headings: Sequence[str]) -> Found:
+    """These headings are there in this order, each with text, and what should be Chinese is."""
+    if list(document.sections) != list(headings):
+        yield 1, f"headings must be {', '.join(headings)}, in this order; got {', '.join(document.sections)}"
     for heading, line in document.starts.items():
         if not document.text(heading):
             yield line, f"nothing below `## {heading}`"

@@ -101,6 +101,8 @@ def _same_seeds() -> None:
     random.seed(0)
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed(0)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 def _said(error: BaseException, answer: str) -> str:
