@@ -67,9 +67,9 @@ def next_() -> None:
 def progress(export: Path | None = None, merge: Path | None = None) -> None:
     """Show, export or import the learner's record."""
     from recsys_course import journal, progress
-    from recsys_course.interview import reviews
+    from recsys_course.interview import design_notes, reviews
 
-    journals = (progress.JOURNAL, reviews.JOURNAL)
+    journals = (progress.JOURNAL, reviews.JOURNAL, design_notes.JOURNAL)
     try:
         if export:
             n_events = journal.export(journals, export)
@@ -116,11 +116,12 @@ def data(names: list[str], all: bool, list: bool, path: bool, bundle: Path | Non
 def clean(yes: bool = False) -> None:
     """Remove the fetched data, the vectors computed from it and the learner's record, after asking."""
     from recsys_course import assets, journal, progress
-    from recsys_course.interview import reviews
+    from recsys_course.interview import design_notes, reviews
 
     cache = assets.cache_dir()
     paths = [cache / file for name in assets.ASSETS for file in (name, f".{name}.work")]  # fetched, half fetched
     paths += [cache / "vectors", journal.folder() / "coding", *progress.JOURNAL.files, *reviews.JOURNAL.files]
+    paths += [journal.folder() / "mocks", *design_notes.JOURNAL.files]
     paths = [path for path in paths if path.exists()]
     if not paths:
         print("There is nothing to remove.")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from recsys_course.interview.layout import COLUMNS, wrap
+from recsys_course.interview.layout import COLUMNS, width, wrap
 from recsys_course.interview.proofs import MARK
 
 ENTRY = re.compile(r"(?:[-*]|\d+\.)\s")
@@ -59,7 +59,9 @@ class Screen:
 
     def head(self, text: str) -> None:
         """Print a headline, ruled off by characters and not by colour alone."""
-        self.console.print(f"\n== {text} ".ljust(self.console.width, "="), style="bold", markup=False)
+        line = f"== {text} "
+        rule = "=" * max(2, self.console.width - 1 - width(line))
+        self.console.print(f"\n{line}{rule}", style="bold", markup=False)
 
     def ask(self, prompt: str) -> str:
         """Print a prompt and return what the learner types, without the spaces around it.
