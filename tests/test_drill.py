@@ -269,7 +269,20 @@ def test_a_solved_task_is_named_again_after_a_week():
     day = datetime(2026, 3, 2, 8, tzinfo=UTC)
     reviews.JOURNAL.record(time=day.isoformat(), item="W01", rev=1, rating=3, mode="code")
     assert drill.task_to_repeat(day + timedelta(days=6)) is None
-    assert drill.task_to_repeat(day + timedelta(days=7)) == "W01"
+    assert drill.task_to_repeat(day + timedelta(days=7)) == "code W01"
+
+
+def test_a_debugged_task_is_named_again_as_well():
+    day = datetime(2026, 3, 2, 8, tzinfo=UTC)
+    reviews.JOURNAL.record(time=day.isoformat(), item="X02", rev=1, rating=3, mode="debug")
+    assert drill.task_to_repeat(day + timedelta(days=7)) == "debug X02"
+
+
+@pytest.mark.parametrize("mode", ["code", "debug", "design", "estimate", "grade"])
+def test_what_else_was_practised_today_takes_no_new_card_away(mode):
+    reviews.set_interview((datetime.now(UTC) + timedelta(days=20)).date())
+    reviews.record("C03.a", 1, reviews.GOOD, mode)
+    assert drill.waiting() == schedule.NEW_A_DAY
 
 
 def test_show_prints_the_question_and_its_answer_up_to_the_level_wanted():

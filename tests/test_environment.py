@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 CONDA_NAMES = {"torch": "pytorch", "torch_geometric": "pytorch_geometric"}
 PIP_ONLY = {"fsrs", "genanki"}  # conda-forge has none: pip brings it with the course itself
-IMPORT_NAMES = {"pyyaml": "yaml", "faiss-cpu": "faiss", "scikit-learn": "sklearn"}
+IMPORT_NAMES = {"markdown-it-py": "markdown_it", "pyyaml": "yaml", "faiss-cpu": "faiss", "scikit-learn": "sklearn"}
 WITH_JUPYTERLAB = {"IPython", "jupyter_server", "tornado"}
 
 

@@ -50,6 +50,7 @@ HEADINGS = (
 )
 LEVELS = ("junior", "mid", "senior", "staff")
 FOLLOW_UP = re.compile(r"if:\s*(?P<trigger>.+?)\s*\|\s*ask:\s*(?P<ask>.+?)\s*\|\s*expect:\s*(?P<expect>.+)", re.DOTALL)
+COURSE_LINK = re.compile(r"\[([^\]]+)\]\(/([^)]*)\)")
 RUBRIC = re.compile(r"(?P<points>\d+):\s*(?P<text>.+)", re.DOTALL)
 
 Lines = tuple[tuple[int, str], ...]  # line number in the file, text
@@ -215,9 +216,24 @@ def prompt_markdown(question: Question) -> str:
     return "\n\n".join(filter(None, (title, question.prompt, question.prompt_zh)))
 
 
+def answers_up_to(question: Question, level: str | None = None) -> list[tuple[str, str]]:
+    """Level and answer, lowest first, up to a level; None takes the question's. Each level adds to those below."""
+    highest = LEVELS.index(level or question.level)
+    return [(name, text) for name, text in question.answers if LEVELS.index(name) <= highest]
+
+
 def answer_markdown(question: Question) -> str:
     """The model answer by level and what helps to grade one's own, with the proofs in small print."""
     return show_marks("\n\n".join(_answer_parts(question)))
+
+
+def file_names(markdown: str) -> str:
+    """Name the files that links lead to within the project, for a text that leaves it.
+
+    >>> file_names("[lesson 05](/notebooks/05_retrieval.ipynb)")
+    'lesson 05 (`notebooks/05_retrieval.ipynb`)'
+    """
+    return COURSE_LINK.sub(r"\1 (`\2`)", markdown)
 
 
 def _answer_parts(question: Question) -> Iterable[str]:
@@ -228,7 +244,7 @@ def _answer_parts(question: Question) -> Iterable[str]:
     yield "**Common wrong answers**"
     yield "\n".join(f"- {text}" for text in question.wrong_answers)
     yield "**Grade yourself**"
-    rows = (f"| {points} | {_table_cell(text)} |" for points, text in question.rubric)
+    rows = (f"| {points} | {table_cell(text)} |" for points, text in question.rubric)
     yield "\n".join(("| points | the answer |", "| ---: | --- |", *rows))
     hints = "\n".join(f"{n}. {text}" for n, text in enumerate(question.hints, 1))
     yield f"<details><summary>Three hints</summary>\n\n{hints}\n\n</details>"
@@ -237,8 +253,8 @@ def _answer_parts(question: Question) -> Iterable[str]:
         yield "**Sources.** " + " ".join(f"[{n}] {text}" for n, text in enumerate(question.sources, 1))
 
 
-def _table_cell(text: str) -> str:
-    """A bar would end the cell: a formula gets its LaTeX name, text a backslash."""
+def table_cell(text: str) -> str:
+    """A text for a table: a bar, which would end the cell, gets its LaTeX name in a formula, a backslash elsewhere."""
     parts = text.split("$")
     return "$".join(p.replace("|", r"\vert " if n % 2 else r"\|") for n, p in enumerate(parts))
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from recsys_course.interview import bank, coding, reviews, schedule
+from recsys_course.interview import bank, coding, debugging, reviews, schedule
 from recsys_course.interview.bank import Question
 from recsys_course.interview.schedule import CHANGED, DUE, NEW, POINTS, Due, Item
 from recsys_course.interview.screen import Ended, Screen, minutes
@@ -35,14 +35,21 @@ def deck(questions: Sequence[Question], topics: Collection[str] = ()) -> list[It
     return [Item(one.id, one.rev, weight=2.0 if one.reported else 1.0) for one in chosen]
 
 
+def answered() -> list[reviews.Review]:
+    """The reviews of questions, in the drill and in mocks: what else was practised takes no card's place for today."""
+    return [review for review in reviews.read() if review.mode in ("drill", "points", "mock")]
+
+
 def task_to_repeat(now: datetime | None = None) -> str | None:
-    """The coding task that is due again, the most forgotten first; None where none is."""
-    done = [review for review in reviews.read() if review.mode == "code"]
-    if not done:
+    """The coding or debugging task that is due again, the most forgotten first, as it is typed; None without one."""
+    solved = [review for review in reviews.read() if review.mode in ("code", "debug")]
+    if not solved:
         return None
-    items = [Item(task.id, task.rev, is_task=True) for task in coding.all_tasks()]
-    cards = schedule.today(items, done, now or datetime.now(UTC), reviews.interview_day())
-    return next((card.item.id for card in cards if card.why != NEW), None)
+    tasks = {task.id: ("code", task) for task in coding.all_tasks()}
+    tasks |= {task.id: ("debug", task) for task in debugging.all_tasks()}
+    items = [Item(id, task.rev, is_task=True) for id, (_, task) in tasks.items()]
+    cards = schedule.today(items, solved, now or datetime.now(UTC), reviews.interview_day())
+    return next((f"{tasks[card.item.id][0]} {card.item.id}" for card in cards if card.why != NEW), None)
 
 
 def next_practice() -> str | None:
@@ -50,7 +57,7 @@ def next_practice() -> str | None:
     if cards := waiting():
         return f"Type `recsys-course drill`: questions due for your interview: {cards}."
     if task := task_to_repeat():
-        return f"Type `recsys-course code {task} --again`: a week or more has passed since you solved it."
+        return f"Type `recsys-course {task} --again`: a week or more has passed since you solved it."
     return None
 
 
@@ -61,7 +68,7 @@ def all_topics() -> set[str]:
 
 def waiting(now: datetime | None = None) -> int:
     """How many cards are for today; without an interview ahead, new ones do not count: the lessons come first."""
-    done, interview = reviews.read(), reviews.interview_day()
+    done, interview = answered(), reviews.interview_day()
     cards = schedule.today(deck(bank.all_questions()), done, now or datetime.now(UTC), interview)
     return len(cards) if interview else sum(card.why != NEW for card in cards)
 
@@ -84,7 +91,7 @@ def drill(
     """
     questions = {question.id: question for question in bank.all_questions()}
     items = deck(list(questions.values()), topics)
-    done = reviews.read()
+    done = answered()
     cards = schedule.today(items, done, now or datetime.now(UTC), reviews.interview_day())[:limit]
     if not cards:
         screen.say(_nothing_due(items, done))

@@ -7,7 +7,7 @@ from statistics import mean
 
 import yaml
 
-from recsys_course.interview import bank, coding, drill, reviews, schedule
+from recsys_course.interview import bank, coding, drill, grading, reviews, schedule
 from recsys_course.interview.figures import calibration_table
 from recsys_course.interview.layout import pad
 from recsys_course.interview.reviews import Review
@@ -93,6 +93,8 @@ def show(screen: Screen, now: datetime | None = None) -> None:
     _show_topics(screen, topics(done, now))
     _show_rounds(screen, done)
     _show_judgement(screen, pairs(done))
+    if habit := grading.habit():
+        screen.say(f"\n{habit}")
     _show_leeches(screen, schedule.replay(done))
 
 
