@@ -335,6 +335,7 @@ def test_a_mark_belongs_to_the_sentence_before_it_and_lines_are_counted():
         ("Take 10 items [definition]. It finds 3. It is few [opinion].", ["3"]),
         ("Take 10 items.\n\nIt finds 3 [test: H06.x].", ["10"]),
         ("- Take 10 items.\n- It finds 3 [test: H06.x].", ["10"]),
+        ("It falls from 0.2 to\n0.1 or by\n-0.1 [test: H06.x].", []),
     ],
 )
 def test_a_proof_holds_back_to_the_mark_before_it_within_its_paragraph(text, numbers):

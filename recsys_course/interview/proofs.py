@@ -8,7 +8,7 @@ MARK = re.compile(r"\[(?:(?P<kind>claim|test|source):\s*(?P<id>[^\]]+)|(?P<word>
 _STOP = r"(?:(?<=[.!?])|(?<=[.!?][\"”)*_]))(?<!e\.g\.)(?<!i\.e\.)(?<!vs\.)(?<!al\.)"
 _SENTENCE_END = re.compile(_STOP + r"\s+(?=[^a-z\s])")
 _MARKS_AFTER_STOP = re.compile(r"([.!?][\"”)*_]*)((?:\s*\[(?:claim|test|source|opinion|definition)\b[^\]]*\])+)")
-_NEW_BLOCK = re.compile(r"\s*(?:[-*]|\d+\.|\||>)\s?")
+_NEW_BLOCK = re.compile(r"\s*(?:[-*]\s|\d+\.\s|[|>])")
 
 # What looks like a number and states nothing that could be wrong.
 TRIVIAL = tuple(
