@@ -82,7 +82,7 @@ def _drill_options(parser: Parser) -> None:
 
 
 def _show_options(parser: Parser) -> None:
-    parser.add_argument("question", help="its id, such as C03")
+    parser.add_argument("name", metavar="NAME", help="an id such as C03, EST02 or SD1, or a term such as retrieval")
     parser.add_argument("--level", choices=("junior", "mid", "senior", "staff"), help="up to which level")
 
 
@@ -180,7 +180,12 @@ GROUPS = {
         Command("debug", "list the debugging tasks; open, run or hand in one", practice.debug, _debug_options),
         Command("design", "list the system designs; practise one by the clock", practice.design, _design_options),
         Command("grade", "grade a weak answer, and see how well you grade", practice.grade, _grade_options),
-        Command("show", "print a question with its answer", practice.show, _show_options),
+        Command(
+            "show",
+            "print a question and its answer, a design or a term",
+            practice.show,
+            _show_options,
+        ),
         Command("more", "stats, plan, export-anki, export-packet", None, _more_options),
     ),
     "your copies in my/": (

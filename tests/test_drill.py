@@ -250,7 +250,7 @@ def test_the_first_card_is_shown_without_torch():
         (["drill", "--topic", "Z"], "there is no topic Z"),
         (["drill", "--interview", "soon"], "must be like 2026-12-24, or none to forget it, got 'soon'"),
         (["drill", "--interview", "2020-01-01"], "2020-01-01 is over"),
-        (["show", "Z99"], "no question 'Z99'"),
+        (["show", "Z99"], "no question, task or term 'Z99'"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_sentence(arguments, message):

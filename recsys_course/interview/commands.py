@@ -110,18 +110,12 @@ def drill(
     drill.drill(Screen(), topics, limit, lang)
 
 
-def show(question: str, level: str | None = None) -> None:
-    """Print a question with its answer."""
-    from recsys_course.interview import bank, drill
+def show(name: str, level: str | None = None) -> None:
+    """Print a question or an estimate with its answer, a design, or a term."""
+    from recsys_course.interview import show_command
     from recsys_course.interview.screen import Screen
 
-    try:
-        found = bank.load_question(question.upper())
-    except bank.BankError as error:
-        raise UserError(str(error)) from error
-    screen = Screen()
-    drill.show_prompt(screen, found, f"{found.minutes} min", "both")
-    drill.show_answer(screen, found, level)
+    show_command.show(Screen(), name, level)
 
 
 def _interview_day(text: str) -> date | None:

@@ -1,7 +1,7 @@
 """Reads every question of the bank with a grader's eye: ``recsys-course lint``.
 
-The rules for one question are in ``recsys_course.interview.rules``, those for a coding task in
-``recsys_course.interview.task_rules``; here is what needs all of them.
+The rules for one question are in ``recsys_course.interview.rules``, those for tasks, designs, estimates, answers and
+words in the modules of ``ROUNDS``; here is what needs all of them.
 """
 
 import json
@@ -11,11 +11,26 @@ from pathlib import Path
 
 import yaml
 
-from recsys_course.interview import task_rules
+from recsys_course.interview import (
+    debug_rules,
+    design_rules,
+    estimate_rules,
+    glossary_rules,
+    grading_rules,
+    task_rules,
+)
 from recsys_course.interview.bank import HEADINGS, BankError, Document, question_files, read_document
 from recsys_course.interview.rules import RULES, Bank, all_sentences, names
 
 ROOT = Path(__file__).resolve().parents[2]
+ROUNDS = {  # by where their files are in the bank
+    "coding": task_rules,
+    "debug": debug_rules,
+    "design": design_rules,
+    "estimates.yaml": estimate_rules,
+    "answers": grading_rules,
+    "glossary.csv": glossary_rules,
+}
 COPIED_WORDS = 8  # a sentence this long that stands in two questions was copied
 
 
@@ -42,8 +57,10 @@ def lint(root: Path = ROOT, *, complete: bool = False) -> list[Problem]:
     found = [*unreadable, *_coverage_problems(bank, complete), *_twins(bank), *_copies(bank), *_cycles(bank)]
     for document in bank.documents:
         found += (_problem(bank, document, line, message) for rule in RULES for line, message in rule(document, bank))
-    for path, line, message in task_rules.problems(bank):
-        found.append(Problem(path.relative_to(root).as_posix(), line, message))
+    here = root / "recsys_course" / "interview" / "bank"
+    for rules in (rules for name, rules in ROUNDS.items() if (here / name).exists()):
+        for path, line, message in rules.problems(bank):
+            found.append(Problem(path.relative_to(root).as_posix(), line, message))
     return sorted(set(found))
 
 
