@@ -124,7 +124,7 @@ def _mock_options(parser: Parser) -> None:
     rounds = ("concept", "coding", "debug", "design", "loop")
     parser.add_argument("--round", choices=rounds, help="concept by default; loop has one part of each")
     parser.add_argument("--level", choices=("junior", "mid", "senior", "staff"), help="mid by default")
-    parser.add_argument("--minutes", type=_positive, metavar="N", help="length; 45 by default")
+    parser.add_argument("--minutes", type=_positive, metavar="N", help="length; 45 by default, 120 for a loop")
     parser.add_argument("--seed", type=int, metavar="N", help="the same seed draws the same paper")
     parser.add_argument("--role", choices=("candidate", "interviewer"), default="candidate", help="whose part is yours")
     parser.add_argument("--lang", choices=("en", "zh", "both"), default="both", help="language of the prompts")

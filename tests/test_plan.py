@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from recsys_course import learner, next_step, progress
-from recsys_course.interview import coding, commands, debugging, designs, plan, plan_command, reviews
+from recsys_course.interview import coding, commands, debugging, designs, mock_pool, plan, plan_command, reviews
 from recsys_course.interview.outcome import PracticeError
 from recsys_course.interview.plan import Record, Step
 from recsys_course.interview.reviews import Review
@@ -103,9 +103,13 @@ def test_what_comes_every_day_is_done_on_its_day_only(kind, mode):
 
 def test_one_mock_does_for_one_step_only():
     steps = [Step("mock", "concept", 60, TODAY), Step("mock", "concept", 60, TODAY), Step("mock", "loop", 90, TODAY)]
-    assert plan.done(steps, Record([review("mock.concept", "mock")], (), ())) == [True, False, False]
-    both = Record([review("mock.concept", "mock"), review("mock.concept", "mock", days=1)], (), ())
-    assert plan.done(steps, both) == [True, True, False]
+    assert plan.done(steps, Record((), (), (), {"concept": 1})) == [True, False, False]
+    assert plan.done(steps, Record((), (), (), {"concept": 2})) == [True, True, False]
+
+
+def test_a_mock_that_was_sat_to_its_end_is_on_record():
+    mock_pool.note_finished("loop")
+    assert plan.record().mocks == {"loop": 1}
 
 
 def test_without_an_interview_ahead_nothing_is_planned(monkeypatch):

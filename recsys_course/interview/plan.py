@@ -6,14 +6,14 @@ plan can be looked at, left and taken up again without a state of its own.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import yaml
 
 from recsys_course import learner, next_step, progress
-from recsys_course.interview import reviews
+from recsys_course.interview import mock_pool, reviews
 from recsys_course.interview.bank import BANK
 from recsys_course.interview.reviews import Review
 from recsys_course.interview.schedule import local_day
@@ -52,11 +52,13 @@ class Record:
         reviews: of the practice.
         passed: ids of the exercises that are solved.
         open_lessons: those of which a core exercise is not.
+        mocks: how many of each round were sat to their end.
     """
 
     reviews: Sequence[Review]
     passed: Collection[str]
     open_lessons: Collection[str]
+    mocks: Mapping[str, int] = field(default_factory=dict)
 
 
 def load(weeks: int, bank: Path = BANK) -> list[list[Mapping]]:
@@ -99,8 +101,7 @@ def done(steps: Sequence[Step], record: Record) -> list[bool]:
 
     The drill, estimates and grading of a day count on that day only; a mock counts for one step.
     """
-    mocks = Counter(review.item.removeprefix("mock.") for review in record.reviews if review.item.startswith("mock."))
-    found = []
+    mocks, found = Counter(record.mocks), []
     for step in steps:
         found.append(mocks[step.what] > 0 if step.kind == "mock" else _is_done(step, record))
         mocks[step.what] -= step.kind == "mock"
@@ -133,7 +134,8 @@ def record() -> Record:
     """The learner's record as it is now."""
     passed = {event["exercise"].replace("-", "_") for event in progress.events() if event["outcome"] == "passed"}
     core = [step for step in next_step.steps(learner.find_course()) if step.level != "stretch"]
-    return Record(reviews.read(), passed, {step.lesson for step in core if step.id not in passed})
+    open_lessons = {step.lesson for step in core if step.id not in passed}
+    return Record(reviews.read(), passed, open_lessons, mock_pool.finished())
 
 
 def _is_done(step: Step, record: Record) -> bool:
