@@ -103,25 +103,26 @@ def test_a_silent_fallback():
 
 
 def test_users_of_one_version_and_items_of_another(random_splits):
-    """Two trainings that are equally good and turned against each other; the served list takes users from one."""
-    hit, mean = {"same": [], "mixed": []}, {"same": [], "mixed": []}
+    """Trainings that are equally good and turned against each other; the served list takes its users from one."""
+    hits, means = [], []  # of the lists, one row a split: first users and items of one version, then of eight pairs
     for split in random_splits:
         likes = split.train.positives().matrix().astype(float)
         left, sizes, right = svds(likes, k=32, v0=np.ones(min(likes.shape)))
-        turns = [np.linalg.qr(np.random.default_rng(seed).normal(size=(32, 32)))[0] for seed in (1, 2)]
-        users, items = left * sizes @ turns[0], [right.T @ turn for turn in turns]
+        turns = [np.linalg.qr(np.random.default_rng(seed).normal(size=(32, 32)))[0] for seed in range(9)]
+        signs = np.sign(right[np.arange(32), np.abs(right).argmax(1)])  # the same on every machine
+        users, items = (left * signs) * sizes, (right * signs[:, None]).T
         seen, liked = split.train.matrix().toarray() > 0, split.test.matrix().toarray() > 0
-        for name, vectors in zip(hit, items, strict=True):
-            scores = np.where(seen, -np.inf, users @ vectors.T)
-            top = np.argsort(-scores, axis=1)[:, :10]
-            judged = liked.any(1)
-            hit[name].append((np.take_along_axis(liked, top, 1).sum(1)[judged] / liked.sum(1)[judged]).mean())
-            mean[name].append(np.take_along_axis(scores, top, 1).mean())
+        scores = [np.where(seen, -np.inf, users @ turns[0] @ turn.T @ items.T) for turn in turns]
+        tops = [np.argsort(-one, axis=1)[:, :10] for one in scores]
+        judged = liked.any(1)
+        share = [np.take_along_axis(liked, top, 1).sum(1)[judged] / liked.sum(1)[judged] for top in tops]
+        hits.append([one.mean() for one in share])
+        means.append([np.take_along_axis(one, top, 1).mean() for one, top in zip(scores, tops, strict=True)])
+    hits, means = np.array(hits), np.array(means)
+    change = means[:, 1:] / means[:, :1] - 1
     claim(
         "P01.versions",
-        "MovieLens 100K, user vectors of one training with item vectors of another, equally good one: recall@10 falls "
-        "from 0.25 to under 0.06, while the mean score of the lists stays within 5 %",
-        abs(np.mean(hit["same"]) - 0.25) < 0.01
-        and max(hit["mixed"]) < 0.06
-        and all(abs(b / a - 1) < 0.05 for a, b in zip(mean["same"], mean["mixed"], strict=True)),
+        "MovieLens 100K, user vectors of one training with item vectors of eight others, equally good ones: recall@10 "
+        "falls from 0.25 to under 0.08 with each, while the mean score of the lists rises, by less than a third",
+        abs(hits[:, 0].mean() - 0.25) < 0.01 and hits[:, 1:].max() < 0.08 and change.min() > 0 and change.max() < 1 / 3,
     )
