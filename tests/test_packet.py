@@ -98,7 +98,7 @@ def test_a_bar_in_a_rubric_does_not_end_its_cell(monkeypatch):
 @pytest.mark.parametrize(("language", "english", "chinese"), [("en", True, False), ("zh", False, True)])
 def test_the_prompts_and_the_headlines_come_in_the_language_wanted(language, english, chinese):
     page = packet.render("C03,W08", "candidate", language)
-    assert ("Explain in-batch softmax" in page, "批内负采样为什么有偏" in page) == (english, chinese)
+    assert ("Explain in-batch softmax" in page, "请讲讲批内 softmax" in page) == (english, chinese)
     assert ("### Your answer" in page, "### 你的回答" in page) == (english, chinese)
     assert ("A batch has B rows" in page, "实现双塔召回" in page) == (english, chinese)
 
@@ -170,7 +170,7 @@ def command(*arguments):
 def test_the_command_writes_a_packet(tmp_path):
     result = command("C03", tmp_path / "paper.md", "--role", "candidate", "--lang", "zh")
     assert (result.returncode, result.stdout) == (0, "paper.md: C03 for the candidate, 7 min.\n")
-    assert "批内负采样为什么有偏" in (tmp_path / "paper.md").read_text(encoding="utf-8")
+    assert "请讲讲批内 softmax" in (tmp_path / "paper.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("ids", "name"), [("C99", "paper.md"), ("C03", "missing/paper.md")])
