@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from recsys_course import cli, learner, progress
-from recsys_course.interview import coding, coding_copy, session
+from recsys_course.interview import coding, coding_copy, reviews, session
 from recsys_course.interview.answer_source import NoSource, source_of
 from recsys_course.interview.bank import BankError
 from recsys_course.interview.coding import CodingError
@@ -105,6 +106,8 @@ def test_again_moves_the_copy_to_the_backup_and_starts_a_new_attempt(run):
 
 def test_a_run_reports_the_public_tests_by_words_and_its_status(run):
     run("W20")
+    with COPY.open("a", encoding="utf-8") as copy:
+        copy.write("# begun\n")
     status, out, _ = run("W20", "--run")
     assert status == 1 and "0 of 3 passed" in out and "✗ failed:" in out and "not written yet" in out
     answer()
@@ -132,6 +135,22 @@ def test_what_is_named_after_the_first_run_does_not_count(run):
     run("W20", "--run")
     answer(edges=["NaN", "深拷贝", "resume", "patience", "min_delta", "mode"])
     assert "edge cases named before running        4 of  20" in run("W20", "--submit")[1]
+
+
+@pytest.mark.parametrize("option", ["--run", "--submit"])
+def test_a_copy_as_it_was_handed_out_is_not_run_and_costs_no_points_for_edge_cases(run, option):
+    run("W20")
+    status, out, err = run("W20", option)
+    assert (status, out) == (1, "") and "answer.py is as it was handed out, so nothing was run" in err
+    assert session.current("W20", W20.rev).named is None and reviews.read() == []
+    answer(edges=["NaN"])
+    assert "4 of  20" in run("W20", "--submit")[1]
+
+
+def test_points_for_talking_without_a_submission_are_refused_with_what_to_type(run):
+    answer()
+    status, _, err = run("W20", "--talk", "7")
+    assert status == 1 and "`recsys-course code W20 --submit --talk 7`" in err
 
 
 def test_the_reference_is_shown_after_a_submission_or_when_asked_twice(run):
@@ -381,6 +400,13 @@ def test_edge_cases_and_complexity_are_read_without_running_the_answer(course):
 # the text
 
 
+@pytest.mark.parametrize("columns", range(8, 40))
+def test_no_line_begins_with_a_closing_mark_or_ends_with_an_opening_one(columns):
+    lines = wrap("召回（先取几千个候选）和“精排”、《重排》：排到前面的（还是前面的）。", columns).splitlines()
+    assert not any(line[0] in "，。、：）》”" or line[-1] in "（《“" for line in lines)
+    assert all(width(line) <= columns for line in lines)
+
+
 @pytest.mark.parametrize("columns", [20, 40, 80])
 def test_lines_are_broken_by_columns_and_a_chinese_character_is_two(columns):
     text = "推荐系统中的重复物品，不得作为负样本；mixed with some words, and a-very-long-word-that-fits-nowhere " * 3
@@ -436,12 +462,16 @@ def test_the_good_task_has_no_problem(tmp_path):
         ("- nan | words: nan", "- nan | nan", "line of `## Edge cases` has the wrong form"),
         ("- nan | words", "- nought | words", "no hidden test is marked edge('nought')"),
         ("- nan | words", "- nought | words", "marked edge('nan'), which is not listed"),
-        ("实现早停类：支持 min/max、min_delta", "It stops", ""),
         ('早停"', 'Stop"', "title_zh has no Chinese character"),
     ],
 )
 def test_the_linter_sees(old, new, message, tmp_path):
-    assert any(message in problem for problem in broken(tmp_path, old, new)) or message == ""
+    assert any(message in problem for problem in broken(tmp_path, old, new))
+
+
+def test_the_linter_sees_a_task_that_is_not_told_in_chinese(tmp_path):
+    told = re.search(r"(?s)## 题目\n(.*?)\n## ", (W20.folder / "task.md").read_text(encoding="utf-8"))[1]
+    assert any("题目 has no Chinese character" in problem for problem in broken(tmp_path, told, "It stops.\n"))
 
 
 def test_the_linter_sees_mutants_that_do_not_fit_and_files_that_are_missing(tmp_path):

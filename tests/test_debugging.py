@@ -12,7 +12,7 @@ from rich.console import Console
 
 from recsys_course import cli, learner, progress
 from recsys_course.interview import debugging, debugging_copy, debugging_run, reviews, session
-from recsys_course.interview.debugging_marks import Mark, judge, parse
+from recsys_course.interview.debugging_marks import Mark, judge, line_of, parse
 from recsys_course.interview.debugging_result import Score
 from recsys_course.interview.debugging_run import Fix, change, try_test
 from recsys_course.interview.debugging_task import statements
@@ -136,7 +136,14 @@ def test_a_wrong_mark_more_never_pays(lines, severity):
 
 
 @pytest.mark.parametrize(
-    "text", ["21 | blocker | why", "21, blocker, why", "21: blocker: why", "`self.users[user] -= lr` | blocker | why"]
+    "text",
+    [
+        "21 | blocker | why",
+        "21, blocker, why",
+        "21: blocker: why",
+        "21 | Blocker | why",
+        "`self.users[user] -= lr` | blocker | why",
+    ],
 )
 def test_a_mark_may_be_written_in_several_ways(text):
     assert parse(text, X02.buggy) == Mark(USERS, "blocker", "why")
@@ -177,10 +184,13 @@ def test_half_a_fix_earns_a_part_and_one_that_breaks_something_nothing():
     assert Fix(None, frozenset(), 0, 6).points == 0 and fix_of({}).points == 0
 
 
-def test_the_size_of_a_change_leaves_out_empty_lines_and_comments():
+def test_the_size_of_a_change_leaves_out_empty_lines_comments_and_docstrings():
     assert change("a\nb\nc\n", "a\nb\nc\n\n# said\n") == 0
     assert change("a\nb\nc\n", "a\nB\nc\nd\n") == 2
     assert change(X02.buggy, X02.fixed) == 6
+    said = '"""Says what."""\n\ndef f(a):\n    """What it does.\n\n    And why.\n    """\n    return a\n'
+    assert change(said, "def f(a):\n    return a\n") == 0 and change(said, "def f(a):\n    return b\n") == 1
+    assert change("def f(a):\n    return a\n", "def f(a):\n    return (\n") == 1
 
 
 # the learner's test
@@ -193,7 +203,7 @@ def test_the_size_of_a_change_leaves_out_empty_lines_and_comments():
         ("def test_it():\n    assert False, 'no'\n", "not green on a right fix: test_it: no"),
         ("def test_it(\n", "it cannot be run: line 1:"),
         ("x = 1\n", "it cannot be run: it has no function `test_...`"),
-        ("def test_it():\n    raise NotImplementedError\n", "not green on a right fix: test_it: not written yet"),
+        ("def test_it():\n    raise NotImplementedError\n", "it cannot be run: it is not written yet"),
         ("import os\ndef test_it():\n    os._exit(3)\n", "exit status 3"),
         ("def test_it(model):\n    pass\n", "missing 1 required positional argument"),
         ("from answer import nothing\ndef test_it():\n    pass\n", "keep the names of the starter"),
@@ -259,8 +269,17 @@ def test_opening_shows_the_report_makes_the_copy_and_gives_nothing_away(run):
     assert X02.explanation not in shown and X02.findings[0].says not in shown and X02.hints[0] not in shown
 
 
-def test_the_copy_as_it_was_handed_out_has_no_points(run):
+def test_the_copy_as_it_was_handed_out_is_not_handed_in(run):
     run("X02")
+    status, out, err = run("X02", "--submit")
+    assert (status, out) == (1, "") and "is as it was handed out, so nothing was handed in" in err
+    assert reviews.read() == [] and not session.current("X02", X02.rev).submitted
+
+
+def test_an_empty_review_has_no_points(run):
+    run("X02")
+    with Path("my/debug/X02/review.md").open("a", encoding="utf-8") as review:
+        review.write("\n")
     status, out, _ = run("X02", "--submit")
     assert status == 1 and "the code is as you found it" in out and "Marks: 0 of 3 found, 0 wrong" in out
     assert "total                                  0 of 100" in out
@@ -274,7 +293,7 @@ def test_a_right_review_has_all_points(run):
     assert "Marks: 3 of 3 found, 0 wrong" in out and "precision 1.00, recall 1.00" in out
     assert "Your fix: ✓ green, 4 of 4 tests passed" in out and "6 lines changed; the model fix changes 6" in out
     assert "✓ red on the code as you found it" in out and "✓ green on a right fix" in out
-    assert "it also catches 1 of 5 wrong fixes" in out and "Read next: lesson 04; `recsys-course show B04`." in out
+    assert "it also catches 1 of 7 wrong fixes" in out and "Read next: lesson 04; `recsys-course show B04`." in out
     assert "total                                100 of 100" in out and "? Would Adam hide it?" in out
     (review,) = reviews.read()
     assert (review.item, review.mode, review.rating) == ("X02", "debug", reviews.EASY)
@@ -415,13 +434,27 @@ def test_comments_of_the_template_are_no_marks(course):
 
 def test_marks_are_made_changed_and_taken_back_from_a_notebook():
     assert str(debugging.mark("X02", 32, "major", "last only")) == "32 | major | last only"
-    debugging.mark("X02", "self.users[user] -= lr", "minor")
+    for line in ("self.users[user] -= lr", "`self.users[user] -= lr`", " 21 ", "21"):
+        assert "21 | minor" in debugging.mark("X02", line, "minor")
+        assert "21" not in debugging.mark("X02", line, "fine")
+    debugging.mark("X02", 21, "minor")
     shown = debugging.mark("X02", USERS, "blocker", "no q")
     assert str(shown).splitlines() == ["21 | blocker | no q", "32 | major | last only"]
     assert str(debugging.mark("X02", 32, "fine")) == "21 | blocker | no q"
     assert str(debugging.mark("X02", 21, "fine")) == "no line is marked"
     with pytest.raises(PracticeError, match="is no mark"):
         debugging.mark("X02", 21, "fatal")
+    for line in ("nowhere", "`nowhere`"):
+        with pytest.raises(PracticeError, match="`nowhere` stands in 0 lines of the code as you found it"):
+            debugging.mark("X02", line, "minor")
+
+
+@pytest.mark.parametrize("task", [task.id for task in debugging.all_tasks()])
+def test_every_line_of_the_code_that_stands_there_once_can_be_marked_by_its_text(task):
+    lines = [line.strip() for line in debugging.load(task).buggy.splitlines()]
+    for line in (line for line in lines if line and not line.isdigit() and lines.count(line) == 1):
+        named = line_of(line, debugging.load(task).buggy), line_of(f"`{line}`", debugging.load(task).buggy)
+        assert named == (lines.index(line) + 1,) * 2
 
 
 def test_a_notebook_shows_grades_and_scores(course):

@@ -1,86 +1,70 @@
 """The debugging tasks: red as found and after every wrong fix, green when mended; the report is what is printed."""
 
-from concurrent.futures import ThreadPoolExecutor
+import functools
 
 import jsonschema
 import pytest
 import yaml
 
+from in_process import printed, red
 from recsys_course.interview import debugging, debugging_run, front_matter, runner
 from recsys_course.interview.debug_rules import WRONG_FIXES
 from recsys_course.interview.debugging_marks import POINTS, Mark, judge
 from recsys_course.interview.debugging_task import FINE, MECHANISM, SEVERITIES, changed
+from right_fixes import RIGHT_FIXES
 
 TASKS = {task.id: task for task in debugging.all_tasks()}
 LIMITS = runner.Limits(start_seconds=60.0, test_seconds=20.0, total_seconds=120.0, memory_mb=2048)
 each_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 
 
-def red(task, source):
-    """Titles of the tests that the code does not pass, with what they say."""
-    report = runner.run(source, [task.test], LIMITS)
-    return {case.title: case.message for case in report.cases if not case.green} or report.broken
-
-
 def test_there_are_tasks():
     assert {"X02", "X03"} <= set(TASKS)
 
 
+@functools.cache
+def ran(task, name):
+    """What the learner's runner says of the tests and of `symptom`, on one of the files of the task."""
+    return runner.run(getattr(TASKS[task], name), [TASKS[task].test, debugging_run.SYMPTOM], LIMITS)
+
+
 @each_task
 def test_the_code_as_found_is_red_by_a_test_that_fails_and_not_by_a_broken_import(task):
-    report = runner.run(task.buggy, [task.test], LIMITS)
+    report = ran(task.id, "buggy")
     assert not report.broken and {case.outcome for case in report.cases} <= {"passed", "failed"}
     assert not report.green
 
 
 @each_task
 def test_the_right_fix_is_green(task):
-    assert red(task, task.fixed) == ""
-
-
-SECOND = {  # right fixes that were written otherwise
-    "X02": [
-        ("        self.users[user] -= lr * (error + decay * self.users[user])\n", ""),
-        (
-            "        self.items[item] -= lr * (error + decay * self.items[item])\n",
-            "        p, q = self.users[user], self.items[item]\n"
-            "        self.users[user], self.items[item] = "
-            "(1 - lr * decay) * p - lr * error * q, (1 - lr * decay) * q - lr * error * p\n",
-        ),
-        ("        for _ in range(epochs):", "        for _ in range(epochs):\n            losses = []"),
-        ("loss = self.step(user, item, rating)", "losses.append(self.step(user, item, rating))"),
-        ("history.append(loss)", "history.append(sum(losses) / len(losses))"),
-    ],
-    "X03": [
-        ("torch.softmax(scores * keep, dim=-1)", "torch.where(keep, scores, -torch.inf).softmax(-1).nan_to_num(0.0)"),
-        ("torch.softmax(scores, dim=-1) @ items", "torch.softmax(scores, dim=-1).nan_to_num(0.0) @ items"),
-        ("    shares = torch.softmax(-rate * ages, dim=-1)  # [batch, length]\n", ""),
-        ("    shares[~keep] = 0.0\n", "    weights = torch.exp(-rate * ages) * keep\n"),
-        ("return shares", "return weights / weights.sum(dim=-1, keepdim=True).clamp(min=1e-9)"),
-    ],
-}
-
-
-@pytest.mark.parametrize("task", SECOND)
-def test_a_right_fix_that_was_written_otherwise_is_green_too(task):
-    assert red(TASKS[task], changed(TASKS[task].buggy, SECOND[task])) == ""
-
-
-@each_task
-def test_every_wrong_fix_is_red(task):
-    assert len(task.wrong_fixes) >= WRONG_FIXES
-    with ThreadPoolExecutor(2) as pool:
-        found = dict(
-            zip(task.wrong_fixes, pool.map(lambda code: red(task, code), task.wrong_fixes.values()), strict=True)
-        )
-    assert [name for name, tests in found.items() if not tests] == []
+    report = ran(task.id, "fixed")
+    assert [(case.title, case.message) for case in report.cases if not case.green] == [] and not report.broken
 
 
 @each_task
 def test_the_report_quotes_what_the_code_prints_and_the_fix_prints_something_else(task):
-    before, after = (debugging_run.symptom(code) for code in (task.buggy, task.fixed))
-    assert before.green and before.printed == task.printed
-    assert after.green and after.printed != task.printed
+    assert ran(task.id, "buggy").printed == task.printed
+    assert ran(task.id, "fixed").printed not in ("", task.printed)
+
+
+@each_task
+def test_in_this_process_the_tests_and_the_report_are_the_same_as_in_one_of_their_own(task):
+    assert red(task, task.buggy).keys() == {case.name for case in ran(task.id, "buggy").cases if not case.green}
+    assert red(task, task.fixed) == {} and printed(task.buggy) == task.printed
+
+
+@pytest.mark.parametrize("name", RIGHT_FIXES)
+def test_a_right_fix_that_was_written_otherwise_is_green_too(name):
+    task, pairs = TASKS[name.partition(" ")[0]], RIGHT_FIXES[name]
+    assert all(task.buggy.count(old) == 1 for old, _ in pairs)
+    assert red(task, changed(task.buggy, pairs)) == {}
+
+
+@each_task
+def test_every_wrong_fix_is_red_and_its_name_says_what_it_does(task):
+    assert len(task.wrong_fixes) >= WRONG_FIXES
+    assert [name for name, code in task.wrong_fixes.items() if not red(task, code)] == []
+    assert [name for name in task.wrong_fixes if not name.split()[0].endswith("s")] == []  # "a fix that ..."
 
 
 @each_task

@@ -72,6 +72,9 @@ def _submit(course: Path, task: Task) -> int:
     from recsys_course.interview import debugging_sit
     from recsys_course.interview.screen import Screen
 
+    if debugging_copy.is_untouched(course, task):  # handing in shows every answer
+        name = debugging_copy.folder_of(course, task).relative_to(course).as_posix()
+        raise PracticeError(f"{name}/ is as it was handed out, so nothing was handed in: mark, explain or mend first")
     result = debugging_sit.hand_in(Screen(), course, task)
     print("\n" + "\n".join(probe_lines(task.probes)))
     print(f"\nrecsys-course debug {task.id} --reference shows a right fix and its test.")

@@ -60,7 +60,7 @@ def mark(task: str, line: int | str, severity: str, why: str = "") -> Page:
 
     Args:
         task: its id.
-        line: its number, or a text that stands in no other line.
+        line: its number, or a text that stands in no other line, with or without backquotes.
         severity: blocker, major or minor; fine takes a mark back.
         why: in your words.
 
@@ -68,8 +68,8 @@ def mark(task: str, line: int | str, severity: str, why: str = "") -> Page:
         PracticeError: there is no such line or severity.
     """
     found = load(task)
-    named = line if isinstance(line, int) else f"`{line}`"
-    new = debugging_marks.parse(f"{named} | {'minor' if severity == FINE else severity} | {why}", found.buggy)
+    number = debugging_marks.line_of(str(line), found.buggy)
+    new = debugging_marks.parse(f"{number} | {'minor' if severity == FINE else severity} | {why}", found.buggy)
     kept = [one for one in _marks(found) if one.line != new.line]
     kept += [] if severity == FINE else [new]
     session.marked(found.id, found.rev, [str(one) for one in sorted(kept, key=lambda one: one.line)])

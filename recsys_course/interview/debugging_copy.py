@@ -76,6 +76,12 @@ def hand_out(course: Path, task: Task) -> str:
     return f"{name}: mark lines and explain in review.md, mend answer.py, write a test in test_mine.py"
 
 
+def is_untouched(course: Path, task: Task) -> bool:
+    """Whether nothing was written into any of the files yet."""
+    given = folder_of(course, task) / ".given"
+    return all(copies.is_untouched(path, given / path.name) for path in files_of(course, task))
+
+
 def back_up(course: Path, task: Task) -> str:
     """Move the copy to ``my/backup``; returns what was done, in a sentence, or nothing where there is none."""
     return copies.back_up(course, folder_of(course, task), f"debug-{task.id}")

@@ -8,7 +8,7 @@ from recsys_course.interview.debugging_task import SEVERITIES, Finding, Task, st
 from recsys_course.interview.outcome import PracticeError
 
 POINTS = 40
-FORM = re.compile(r"(?P<line>\d+|`[^`]+`)\s*[|:,]\s*(?P<severity>[a-z]+)\s*(?:[|:,]\s*(?P<says>.*))?", re.DOTALL)
+FORM = re.compile(r"(?P<line>\d+|`[^`]+`)\s*[|:,]\s*(?P<severity>[A-Za-z]+)\s*(?:[|:,]\s*(?P<says>.*))?", re.DOTALL)
 WANTED = "write it like `- 14 | blocker | why`: line, one of blocker, major and minor, reason"
 STEP = 0.25  # of a finding is lost for each step by which its severity was misjudged
 
@@ -86,12 +86,22 @@ def parse(text: str, source: str) -> Mark:
         PracticeError: it has another form, or there is no such line.
     """
     match = FORM.fullmatch(text.strip())
-    if match is None or match["severity"] not in SEVERITIES:
+    if match is None or match["severity"].lower() not in SEVERITIES:
         raise PracticeError(f"{text.strip()[:40]!r} is no mark: {WANTED}")
-    return Mark(_line(match["line"], source), match["severity"], (match["says"] or "").strip())
+    return Mark(line_of(match["line"], source), match["severity"].lower(), (match["says"] or "").strip())
 
 
-def _line(named: str, source: str) -> int:
+def line_of(named: str, source: str) -> int:
+    """The line that is meant by its number, or by a text that stands in no other line.
+
+    Args:
+        named: either; backquotes around a text are left out.
+        source: of the code.
+
+    Raises:
+        PracticeError: there is no such line, or there are several.
+    """
+    named = named.strip()
     lines = [line.strip() for line in source.splitlines()]
     if named.isdigit():
         if not 1 <= int(named) <= len(lines):
@@ -99,9 +109,12 @@ def _line(named: str, source: str) -> int:
         if not lines[int(named) - 1]:
             raise PracticeError(f"line {named} of the code as you found it is empty: take the numbers of report.md")
         return int(named)
-    found = [number for number, line in enumerate(lines, 1) if named.strip("`").strip() in line]
+    quoted = named.removeprefix("`").removesuffix("`").strip()
+    found = [number for number, line in enumerate(lines, 1) if quoted in line]
+    if len(found) > 1:  # a whole line goes before one that it is a part of
+        found = [number for number in found if lines[number - 1] == quoted] or found
     if len(found) != 1:
-        raise PracticeError(f"{named} stands in {len(found)} lines of the code as you found it: give its number")
+        raise PracticeError(f"`{quoted}` stands in {len(found)} lines of the code as you found it: give its number")
     return found[0]
 
 

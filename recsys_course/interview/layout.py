@@ -5,6 +5,7 @@ import unicodedata
 
 COLUMNS = 80
 CLOSING = "，。、；：！？）》」』”’%,.;:!?)]}"  # never at the start of a line
+OPENING = "（《「『“‘"  # never at its end
 PIECE = re.compile(r"\s+|[\u2e80-\u9fff\uff00-\uffef\u3000-\u303f]|[^\s\u2e80-\u9fff\uff00-\uffef\u3000-\u303f]+")
 
 
@@ -63,7 +64,7 @@ def _item(text: str, columns: int) -> str:
 
 
 def _pieces(text: str) -> list[str]:
-    """Words, each with the space before it, and single Chinese characters, each with the marks that close it."""
+    """Words, each with the space before it, and single Chinese characters, each with the marks around it."""
     found: list[str] = []
     space = ""
     for piece in PIECE.findall(" ".join(text.split())):
@@ -72,7 +73,7 @@ def _pieces(text: str) -> list[str]:
             continue
         if space and found and _chinese(found[-1][-1]) and _chinese(piece[0]):
             space = ""  # the end of a source line, not of a word
-        if not space and found and piece[0] in CLOSING:
+        if not space and found and (piece[0] in CLOSING or found[-1][-1] in OPENING):
             found[-1] += piece
         else:
             found.append(space + piece)

@@ -22,7 +22,7 @@ WRONG_FIXES = {
             'log["user_ctr"] = log["user"].map(past.groupby("user")["click"].mean()).fillna(0.2)',
         ),
     ],
-    "a running mean that begins with the row itself": [
+    "takes a running mean that begins with the row itself": [
         (
             '    log["item_ctr"] = log.groupby("item")["click"].transform("mean")\n',
             '    for key in ("item", "user"):\n'
@@ -38,7 +38,7 @@ WRONG_FIXES = {
             '    log["item_ctr"] = (rows.cumsum() - log["click"] + 2) / (rows.cumcount() + 10)\n',
         )
     ],
-    "past clicks, with the click rate of the whole log as prior": [
+    "counts past clicks, with the click rate of the whole log as prior": [
         (
             '    log["item_ctr"] = log.groupby("item")["click"].transform("mean")\n',
             '    for key in ("item", "user"):\n'
@@ -58,12 +58,37 @@ WRONG_FIXES = {
             'log.groupby("user")["click"].agg(lambda c: (c.sum() + 2) / (len(c) + 10)).rename("user_ctr")',
         ),
     ],
-    "past clicks, and no number where there are none": [
+    "counts past clicks, and has no number where there are none": [
         (
             '    log["item_ctr"] = log.groupby("item")["click"].transform("mean")\n',
             '    for key in ("item", "user"):\n'
             '        rows = log.groupby(key)["click"]\n'
             '        log[f"{key}_ctr"] = (rows.cumsum() - log["click"]) / rows.cumcount()\n',
+        ),
+        ('    log = log.join(log.groupby("user")["click"].mean().rename("user_ctr"), on="user")\n', ""),
+    ],
+    "shifts the log before it is grouped, so that the row above is another item's": [
+        (
+            '    log["item_ctr"] = log.groupby("item")["click"].transform("mean")\n',
+            (
+                '    for key in ("item", "user"):\n'
+                '        past = log["click"].shift(fill_value=0).groupby(log[key])\n'
+                '        log[f"{key}_ctr"] = (past.cumsum() + 2) / (log.groupby(key).cumcount() + 10)\n'
+            ),
+        ),
+        ('    log = log.join(log.groupby("user")["click"].mean().rename("user_ctr"), on="user")\n', ""),
+    ],
+    "encodes each fifth of the log by the other four": [
+        (
+            '    log["item_ctr"] = log.groupby("item")["click"].transform("mean")\n',
+            (
+                '    for key in ("item", "user"):\n'
+                '        rows = log.groupby(key)["click"]\n'
+                "        part = np.arange(len(log)) % 5\n"
+                '        own = log.groupby([key, part])["click"]\n'
+                '        views = rows.transform("size") - own.transform("size")\n'
+                '        log[f"{key}_ctr"] = (rows.transform("sum") - own.transform("sum") + 2) / (views + 10)\n'
+            ),
         ),
         ('    log = log.join(log.groupby("user")["click"].mean().rename("user_ctr"), on="user")\n', ""),
     ],

@@ -23,7 +23,7 @@ class MatrixFactorisation:
         return error**2
 
     def fit(self, ratings: list[tuple[int, int, float]], epochs: int, seed: int = 0) -> list[float]:
-        """Visit all ratings in every epoch; returns the loss of each epoch."""
+        """Visit all ratings in every epoch; returns the mean loss of each epoch."""
         rng, history = np.random.default_rng(seed), []
         for _ in range(epochs):
             for row in rng.permutation(len(ratings)):

@@ -51,12 +51,20 @@ def test_ratings_of_rank_one_are_learnt():
 
 
 def test_the_loss_of_an_epoch_is_that_of_all_ratings():
-    """The loss of an epoch is the mean over its steps."""
+    """The loss of an epoch is the mean over its steps, or that over all ratings after it."""
     ratings = [(0, 0, 1.0), (1, 1, -2.0), (0, 1, 3.0)]
-    model, steps = MatrixFactorisation(2, 2, 2), []
+    model, steps, after = MatrixFactorisation(2, 2, 2), [], []
     step = model.step
-    model.step = lambda *arguments, **options: steps.append(step(*arguments, **options)) or steps[-1]
-    close(model.fit(ratings, epochs=1)[0], float(np.mean(steps)), "the loss of an epoch of three ratings")
+
+    def spy(*arguments, **options):
+        steps.append(step(*arguments, **options))
+        after.append(np.mean([(model.predict(u, i) - rating) ** 2 for u, i, rating in ratings]))
+        return steps[-1]
+
+    model.step = spy
+    found = np.array(model.fit(ratings, epochs=2))
+    if not np.allclose(found, after[2::3]):
+        close(found, np.reshape(steps, (2, 3)).mean(axis=1), "the losses of two epochs of three ratings")
 
 
 def test_other_vectors_stay():

@@ -37,4 +37,32 @@ WRONG_FIXES = {
         ("loss = self.step(user, item, rating)", "losses.append(self.step(user, item, rating))"),
         ("history.append(loss)", "history.append(float(np.mean(losses)))"),
     ],
+    "mends the user's step only": [
+        (
+            "        self.users[user] -= lr * (error + decay * self.users[user])\n",
+            "        self.users[user] -= lr * (error * self.items[item] + decay * self.users[user])\n",
+        ),
+        ("            for row in rng", ("            losses = []\n            for row in rng")),
+        ("loss = self.step(user, item, rating)", "losses.append(self.step(user, item, rating))"),
+        ("history.append(loss)", "history.append(float(np.mean(losses)))"),
+    ],
+    "averages over all epochs so far, since the list of losses is never emptied": [
+        (
+            "        self.users[user] -= lr * (error + decay * self.users[user])\n",
+            (
+                "        p, q = self.users[user].copy(), self.items[item].copy()\n"
+                "        self.users[user] -= lr * (error * q + decay * p)\n"
+            ),
+        ),
+        (
+            "        self.items[item] -= lr * (error + decay * self.items[item])\n",
+            "        self.items[item] -= lr * (error * p + decay * q)\n",
+        ),
+        (
+            "rng, history = np.random.default_rng(seed), []",
+            "rng, history, losses = np.random.default_rng(seed), [], []",
+        ),
+        ("loss = self.step(user, item, rating)", "losses.append(self.step(user, item, rating))"),
+        ("history.append(loss)", "history.append(float(np.mean(losses)))"),
+    ],
 }

@@ -14,8 +14,8 @@ def pool_history(query: Tensor, items: Tensor, keep: Tensor) -> Tensor:
     """Mean of a user's items, weighted by how they match the candidate; zeros where there are none.
 
     Args:
-        query: of the candidate, float ``[batch, dim]``.
-        items: of the history, float ``[batch, length, dim]``.
+        query: of the candidate, float32 or float16 ``[batch, dim]``.
+        items: of the history, of the same type ``[batch, length, dim]``.
         keep: False at padding, bool ``[batch, length]``.
     """
     scores = (items @ query.unsqueeze(-1)).squeeze(-1) / query.shape[-1] ** 0.5  # [batch, length]

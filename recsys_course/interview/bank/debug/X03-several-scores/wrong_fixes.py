@@ -43,4 +43,19 @@ WRONG_FIXES = {
             "torch.softmax((-rate * ages).masked_fill(~keep, -1e9), dim=-1) * keep",
         ),
     ],
+    "replaces NaN in the results, where the gradients of the items stay NaN": [
+        ("torch.softmax(scores * keep, dim=-1)", 'torch.softmax(scores.masked_fill(~keep, float("-inf")), dim=-1)'),
+        (
+            "    return (weights.unsqueeze(1) @ items).squeeze(1)",
+            "    return (weights.unsqueeze(1) @ items).squeeze(1).nan_to_num(0.0)",
+        ),
+        (
+            "return torch.softmax(scores, dim=-1) @ items",
+            "return (torch.softmax(scores, dim=-1) @ items).nan_to_num(0.0)",
+        ),
+        (
+            ("torch.softmax(-rate * ages, dim=-1)  # [batch, length]\n    shares[~keep] = 0.0\n"),
+            'torch.softmax((-rate * ages).masked_fill(~keep, float("-inf")), dim=-1).nan_to_num(0.0)\n',
+        ),
+    ],
 }

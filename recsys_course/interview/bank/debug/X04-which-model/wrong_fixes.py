@@ -30,4 +30,14 @@ WRONG_FIXES = {
         ("np.random.default_rng(0)", "np.random.default_rng()"),
         ("others, RIVALS,", "others, min(RIVALS, len(others)),"),
     ],
+    "takes the place in a sorted list, where equal scores go by their number": [
+        (
+            "        rivals = scores[user, rng.choice(others, RIVALS, replace=False)]\n",
+            '        rivals = np.argsort(-np.where(owned[user], -np.inf, scores[user]), kind="stable")\n',
+        ),
+        (
+            "        ranks[user] = 1 + (rivals > scores[user, item]).sum() + (rivals == scores[user, item]).sum() / 2\n",
+            "        ranks[user] = 1 + np.flatnonzero(rivals == item)[0]\n",
+        ),
+    ],
 }

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Wrong fixes of X05: what is replaced in the code as it was found, by what the fix does."""
 
 WRONG_FIXES = {
@@ -27,5 +28,22 @@ WRONG_FIXES = {
             'np.argsort(-scores[active], axis=1, kind="stable")[:, : 2 * k]',
         ),
         ("return recall(lists, likes[active])", "return recall(lists, test[active])"),
+    ],
+    "gives old likes a score of -1": [
+        ("    likes = train | test\n", ""),
+        (
+            'lists = np.argsort(-scores[active], axis=1, kind="stable")[:, :k]',
+            'lists = np.argsort(-np.where(train, -1.0, scores)[active], axis=1, kind="stable")[:, :k]',
+        ),
+        ("return recall(lists, likes[active])", "return recall(lists, test[active])"),
+    ],
+    "counts users without a new like as zero": [
+        ("    likes = train | test\n", ""),
+        ("    active = test.any(axis=1)\n", ""),
+        ('lists = np.argsort(-scores[active], axis=1, kind="stable")[:, :k]', "lists = recommend(scores, train, k)"),
+        (
+            "return recall(lists, likes[active])",
+            "return float((np.take_along_axis(test, lists, axis=1).sum(axis=1) / np.maximum(test.sum(axis=1), 1)).mean())",
+        ),
     ],
 }

@@ -41,4 +41,17 @@ WRONG_FIXES = {
             "    rows = torch.as_tensor(rows, dtype=torch.float32)\n    logits = torch.stack([model(rows) for _ in range(30)]).mean(dim=0)\n",
         )
     ],
+    "freezes batch normalisation, in training too, and leaves dropout on": [
+        (
+            "    logits = model(torch.as_tensor(rows, dtype=torch.float32))\n",
+            (
+                "    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm1d)]\n"
+                "    for norm in norms:\n"
+                "        norm.eval()\n"
+                "    logits = model(torch.as_tensor(rows, dtype=torch.float32))\n"
+                "    for norm in norms:\n"
+                "        norm.train()\n"
+            ),
+        ),
+    ],
 }

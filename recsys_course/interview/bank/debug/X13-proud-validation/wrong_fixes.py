@@ -12,14 +12,14 @@ WRONG_FIXES = {
         ("for _, held_out in", "for train, held_out in"),
         ("        model.fit(x, y, epochs)\n", "        model.fit(x[train], y[train], epochs)\n"),
     ],
-    "a new model for each fold, fitted on all rows": [
+    "takes a new model for each fold, fitted on all rows": [
         (
             "        model.fit(x, y, epochs)\n",
             "        model = Logistic(x.shape[1])\n        model.fit(x, y, epochs)\n",
         ),
         ("        else:\n            break\n", ""),
     ],
-    "a new model for each fold, on shuffled rows": [
+    "takes a new model for each fold, on shuffled rows": [
         ("for _, held_out in", "for train, held_out in"),
         (
             "        model.fit(x, y, epochs)\n",
@@ -59,5 +59,29 @@ WRONG_FIXES = {
             "parts = np.array_split(np.random.default_rng(0).permutation(n), k)",
             "parts = np.array_split(np.arange(n), k)",
         )
+    ],
+    "chooses the epochs by time, trains once more on all rows and judges that model on them": [
+        (
+            (
+                "    model, best_model, best_auc = Logistic(x.shape[1]), None, 0.0\n"
+                "    for _, held_out in folds(len(x), k):\n"
+                "        model.fit(x, y, epochs)\n"
+                "        value = auc(y[held_out], model.predict(x[held_out]))\n"
+                "        if value >= best_auc:\n"
+                "            best_auc, best_model = value, model\n"
+                "        else:\n"
+                "            break\n"
+                "    return best_model, best_auc\n"
+            ),
+            (
+                "    cut, model, values = int(0.8 * len(x)), Logistic(x.shape[1]), []\n"
+                "    for _ in range(10 * epochs):\n"
+                "        model.fit(x[:cut], y[:cut], 1)\n"
+                "        values.append(auc(y[cut:], model.predict(x[cut:])))\n"
+                "    best_model = Logistic(x.shape[1])\n"
+                "    best_model.fit(x, y, int(np.argmax(values)) + 1)\n"
+                "    return best_model, auc(y[cut:], best_model.predict(x[cut:]))\n"
+            ),
+        ),
     ],
 }

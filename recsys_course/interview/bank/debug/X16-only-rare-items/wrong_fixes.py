@@ -48,4 +48,23 @@ WRONG_FIXES = {
             "    twins = (items[:, None] == items) & ~np.eye(len(items), dtype=bool)\n    logits = np.where(twins, -np.inf, scores - log_q[items][:, None])\n",
         )
     ],
+    "leaves out only the copies that come later": [
+        (
+            "    logits = scores + log_q[items]\n",
+            (
+                "    later = np.triu(items[:, None] == items, 1)\n"
+                "    logits = np.where(later, -np.inf, scores - log_q[items])\n"
+            ),
+        ),
+    ],
+    "subtracts log q from the lists as well": [
+        (
+            "    logits = scores + log_q[items]\n",
+            (
+                "    twins = (items[:, None] == items) & ~np.eye(len(items), dtype=bool)\n"
+                "    logits = np.where(twins, -np.inf, scores - log_q[items])\n"
+            ),
+        ),
+        ("    return table\n", "    return table - log_q\n"),
+    ],
 }
