@@ -1,6 +1,9 @@
 import os
+import shutil
 
 import pytest
+
+from terminal import Terminal
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: a second thread of one would take the other's
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -22,6 +25,17 @@ def state(_nothing_of_the_learner, tmp_path, monkeypatch):
     """A learner's record of its own for each test."""
     monkeypatch.setenv("RECSYS_COURSE_STATE", str(tmp_path / "state"))
     return tmp_path / "state"
+
+
+@pytest.fixture
+def terminal(tmp_path, state):
+    """A real terminal for ``recsys-course``."""
+    if not shutil.which("tmux"):
+        assert not os.environ.get("CI"), "CI needs tmux"
+        pytest.skip("needs tmux")
+    terminal = Terminal(tmp_path, state)
+    yield terminal
+    terminal.tmux("kill-server")
 
 
 @pytest.fixture

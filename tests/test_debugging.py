@@ -20,7 +20,6 @@ from recsys_course.interview.layout import width
 from recsys_course.interview.outcome import PracticeError
 from recsys_course.interview.report import CaseResult, Report
 from recsys_course.interview.screen import Ended, Screen
-from test_drill import terminal  # noqa: F401
 
 X02 = debugging.load("X02")
 FOLDER = Path("my/debug/X02")
@@ -565,10 +564,9 @@ def test_what_was_missed_is_named_for_the_debrief(course):
 # a real terminal
 
 
-def test_in_a_terminal_a_review_is_handed_in_and_graded(terminal, course, state):  # noqa: F811
+def test_in_a_terminal_a_review_is_handed_in_and_graded(terminal, course):
     hand_out()
-    here = {"RECSYS_COURSE_STATE": str(state), "LANG": "C.UTF-8", "PYTHONPATH": str(Path(__file__).parents[1])}
-    terminal.start(f"{sys.executable} -m recsys_course.cli debug X02 --submit", **here)
+    terminal.start("debug X02 --submit", folder=Path.cwd())
     terminal.until("Their numbers")
     terminal.type("1 2 4", "Enter")
     terminal.until("Enter keeps 1 2 4")
@@ -580,10 +578,9 @@ def test_in_a_terminal_a_review_is_handed_in_and_graded(terminal, course, state)
     assert (review.item, review.mode, review.first, review.final) == ("X02", "debug", 96, 100)
 
 
-def test_ctrl_c_in_a_terminal_leaves_without_a_trace(terminal, course, state):  # noqa: F811
+def test_ctrl_c_in_a_terminal_leaves_without_a_trace(terminal, course):
     hand_out()
-    here = {"RECSYS_COURSE_STATE": str(state), "LANG": "C.UTF-8", "PYTHONPATH": str(Path(__file__).parents[1])}
-    terminal.start(f"{sys.executable} -m recsys_course.cli debug X02 --submit", **here)
+    terminal.start("debug X02 --submit", folder=Path.cwd())
     terminal.until("Their numbers")
     terminal.type("C-c")
     shown = terminal.until("Stopped.")

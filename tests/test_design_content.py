@@ -1,5 +1,6 @@
 """The designs' content: every number recomputed with its unit, and what it rules out is ruled out."""
 
+import math
 import re
 from dataclasses import replace
 
@@ -62,6 +63,7 @@ BY_HAND = [
     ("SD1", "trial_error", 1.96 * (0.05 * 0.95 / 200) ** 0.5, "1"),
     ("SD4", "enrich_reading", 50e6 * 600 * 16e9 / (0.4 * 989e12) / 3_600, "device*hours"),
     ("SD4", "writing_speed", 256 / ((16e9 + 256 * 650 * 131_072) / (3.35e12 / 2)), "tokens/s/device"),
+    ("SD4", "profile_speed", 256 / ((16e9 + 256 * 1_575 * 131_072) / (3.35e12 / 2)), "tokens/s/device"),
     ("SD4", "teacher_time", 1_800 * 16e9 / (0.4 * 989e12) * 1_000, "ms"),
     ("SD4", "teacher_devices", 5_000 * 1_800 * 16e9 / (0.4 * 989e12), "devices"),
     ("SD4", "separate_devices", 5_000 * 20 * 660 * 16e9 / (0.4 * 989e12), "devices"),
@@ -71,6 +73,7 @@ BY_HAND = [
     ("SD6", "join_state", 1e6 * 1_800 * 200, "bytes"),
     ("SD6", "delta_sync", 1e9 * 64 * 4 * 0.01 / 60, "bytes/s"),
     ("SD6", "key_rate", 70_000 * 501, "rows/s"),
+    ("SD6", "asked_hosts", 175.35 * (1 - math.exp(-501 / 175.35)), "hosts"),
     ("SD6", "train_devices", 700_000 * 30e6 / (0.046 * 989e12), "devices"),
     ("SD6", "rollback_fast", 1e9 * 65 * 4 / 32 / 1e9, "s"),
     ("SD6", "gate_time", 10_000 / (700_000 * 0.01 * 0.05), "s"),
@@ -91,7 +94,7 @@ RULED_OUT = {
     ),
     ("SD1", "feature_traffic"): lambda v: v("feature_traffic", "GB/s") > 100 and v("feature_copy", "GB") < 1_000,
     ("SD1", "history_store"): lambda v: v("history_store", "TB") > 10 * v("state_store", "TB"),
-    ("SD1", "log_everything"): lambda v: v("log_everything", "TB/day") > 50 * v("log_size", "TB/day"),
+    ("SD1", "log_everything"): lambda v: v("log_everything", "TB/day") > 40 * v("log_size", "TB/day"),
     ("SD1", "train_devices"): lambda v: v("train_devices", "devices") < 0.1 * v("rank_devices", "devices"),
     ("SD1", "trial_error"): lambda v: v("trial_error", "1") > 0.01,  # 5 % and 6 % cannot be told apart
     ("SD4", "enrich_bill"): lambda v: v("enrich_bill", "dollars") < 24 * 3 * v("student_devices", "devices"),

@@ -2,11 +2,8 @@
 
 import io
 import os
-import shutil
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given as hypothesis_given
@@ -16,6 +13,7 @@ from rich.console import Console
 
 from recsys_course import progress
 from recsys_course.interview import design_notes, design_round, designs, drill, reviews
+from recsys_course.interview.coding import EdgeCase
 from recsys_course.interview.design_review import as_words
 from recsys_course.interview.design_round import add_up, check_estimate, choose_dives
 from recsys_course.interview.design_rubric import load_rubric
@@ -153,9 +151,17 @@ def test_leaving_while_grading_asks_only_for_the_grades_that_are_left():
     assert "1 of 6" not in script.shown
 
 
+def test_next_goes_on_like_n_and_an_empty_line_says_how():
+    practise("", "next", "q")
+    (attempt,) = design_notes.attempts()
+    assert attempt.notes() == []
+    _, script = practise("", "", "q")
+    assert "2 of 6" in script.shown and "n: next phase. q: stop." in script.shown
+
+
 def test_an_attempt_is_begun_afresh_on_demand_and_the_old_notes_stay():
     practise("first thoughts", "q")
-    practise("a", "second thoughts", "q")
+    practise("new", "second thoughts", "q")
     assert [attempt.notes() for attempt in design_notes.attempts()] == [["first thoughts"], ["second thoughts"]]
 
 
@@ -301,6 +307,13 @@ def test_the_failure_that_strikes_is_one_that_the_notes_do_not_speak_of():
     assert SD1.failures[-1].failure in script.words
 
 
+@pytest.mark.parametrize(
+    ("note", "found"), [("看P99尾延迟", True), ("先看p99", True), ("xp99", False), ("p991", False)]
+)
+def test_an_english_word_between_chinese_ones_is_found(note, found):
+    assert EdgeCase("tail", ("p99",), "").named_in([note]) == found
+
+
 def test_units_typed_without_a_space_are_found():
     assert as_words(["25GB and i2i"]) == ["25GB and i2i", "25 GB and i2 i"]
     notes = ["index 25GB"]
@@ -328,6 +341,27 @@ def test_red_flags_are_raised_by_words_and_by_their_absence():
     _, script = sit(*notes, *phases(notes=notes), *["4"] * 8, *[""] * 8)
     flags = script.shown.partition("== Red flags")[2].partition("== Model")[0]
     assert "- watch-time-alone:" in flags and "- no-tail:" not in flags
+
+
+@pytest.mark.parametrize(
+    ("note", "is_up"),
+    [
+        ("we optimise watch time", True),
+        ("we do not optimise watch time alone", False),
+        ("returns instead of a plan to maximize watch time", False),
+        ("no ads, and we maximize watch time", True),
+        ("we don’t just maximise watch time", False),
+        ("目标是最大化时长", True),
+        ("目标不是最大化时长", False),
+    ],
+)
+def test_what_a_note_denies_raises_no_flag(note, is_up):
+    flag = next(flag for flag in SD1.red_flags if flag.case.name == "watch-time-alone")
+    assert flag.is_up([note]) == is_up
+
+
+def test_what_was_only_asked_is_not_counted_as_said():
+    assert as_words(["Do we need calibration?", "要校准吗？", "two towers"]) == ["two towers"] * 2
 
 
 @pytest.mark.parametrize(("language", "english", "chinese"), [("en", 1, 0), ("zh", 0, 1), ("both", 1, 1)])
@@ -383,47 +417,8 @@ def test_in_a_pipe_the_end_of_the_input_keeps_what_was_typed():
 # --- a real terminal
 
 
-class Terminal:
-    """A terminal of 80 columns, kept by tmux."""
-
-    def __init__(self, folder, state):
-        self.socket, self.state, self.session = str(folder / "tmux"), state, "none"
-
-    def tmux(self, *arguments):
-        run = subprocess.run(["tmux", "-S", self.socket, *arguments], capture_output=True, encoding="utf-8", timeout=30)
-        return run.stdout
-
-    def start(self, session):
-        self.session = session
-        environment = {"RECSYS_COURSE_STATE": self.state, "LANG": "C.UTF-8", "PYTHONPATH": Path(__file__).parents[1]}
-        settings = [word for key, value in environment.items() for word in ("-e", f"{key}={value}")]
-        command = f"{sys.executable} -m recsys_course.cli design SD1"
-        self.tmux("-u", "new-session", "-d", "-s", session, "-x", "80", "-y", "50", *settings, command)
-        self.tmux("set-option", "-g", "remain-on-exit", "on")
-
-    def type(self, *keys):
-        self.tmux("send-keys", "-t", self.session, *keys)
-
-    def until(self, text):
-        began = time.monotonic()
-        while text not in (shown := self.tmux("capture-pane", "-t", self.session, "-p", "-S", "-500")):
-            assert time.monotonic() < began + 30, shown
-            time.sleep(0.05)
-        return shown
-
-
-@pytest.fixture
-def terminal(tmp_path, state):
-    if not shutil.which("tmux"):
-        assert not os.environ.get("CI"), "CI needs tmux"
-        pytest.skip("needs tmux")
-    terminal = Terminal(tmp_path, state)
-    yield terminal
-    terminal.tmux("kill-server")
-
-
 def test_in_a_terminal_ctrl_c_keeps_the_notes_and_they_are_gone_on_with(terminal):
-    terminal.start("first")
+    terminal.start("design SD1", "first")
     terminal.until("[0:00 of 5:00]")
     terminal.type("目标是留存", "Enter", "n", "Enter")
     terminal.until("2 of 6: Numbers")
@@ -432,7 +427,7 @@ def test_in_a_terminal_ctrl_c_keeps_the_notes_and_they_are_gone_on_with(terminal
     assert max(map(cell_len, shown.splitlines())) <= 80
     terminal.type("C-c")
     assert "Traceback" not in terminal.until("Your notes are kept")
-    terminal.start("second")
+    terminal.start("design SD1", "second")
     terminal.until("2 lines of")
     terminal.type("Enter")
     shown = terminal.until("2 of 6: Numbers")

@@ -1,22 +1,19 @@
 """The drill: what it shows when, what it records, and how it behaves in a pipe and in a real terminal."""
 
-import io
 import os
-import shutil
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
-from rich.console import Console
 
 from recsys_course.interview import bank, drill, reviews, schedule
 from recsys_course.interview.drill import DUE, NEW, POINTS, Due, Item
-from recsys_course.interview.screen import Ended, Screen, minutes, paragraphs
+from recsys_course.interview.screen import Ended, minutes, paragraphs
+from terminal import Script
 
 QUESTION = replace(
     bank.load_question("C03"),
@@ -31,29 +28,6 @@ QUESTION = replace(
     hints=("First hint.", "Second hint.", "Third hint."),
 )
 CARD = Due(Item("C03", 1), NEW)
-
-
-class Script:
-    """A learner who types these lines, and whose clock advances by a minute a line."""
-
-    def __init__(self, *lines, minutes=1.0):
-        self.lines, self.typed, self.minutes = list(lines), 0, minutes
-        self.file = io.StringIO()
-        self.screen = Screen(Console(file=self.file, width=80, highlight=False), self.read, self.clock)
-
-    def read(self):
-        if self.typed == len(self.lines):
-            raise EOFError
-        self.typed += 1
-        self.file.write("\n")
-        return self.lines[self.typed - 1]
-
-    def clock(self):
-        return 60.0 * self.minutes * self.typed
-
-    @property
-    def shown(self):
-        return self.file.getvalue()
 
 
 def practise(*lines, question=QUESTION, card=CARD, language="both", minutes=1.0):
@@ -73,6 +47,12 @@ def test_what_is_recorded_is_both_grades_the_time_and_what_was_missed():
     (review,) = reviews.read()
     assert (review.item, review.rev, review.mode, review.seconds) == ("C03", 1, "drill", 120)
     assert (review.first, review.final, review.missed, review.rating) == (100, 80, (3,), reviews.GOOD)
+
+
+def test_a_rating_is_lowered_by_its_first_letter_and_what_was_missed_is_named_with_the_date():
+    shown = practise("", "1 2", "", "h").shown
+    assert reviews.read()[-1].rating == reviews.HARD and ", with what you missed." in shown
+    assert "with what you missed" not in practise("", "1 2 3", "", "").shown
 
 
 def test_enter_keeps_the_first_grade_and_0_takes_it_back():
@@ -294,54 +274,13 @@ def test_show_prints_the_question_and_its_answer_up_to_the_level_wanted():
 # --- a real terminal
 
 
-class Terminal:
-    """A terminal of 80 columns, kept by tmux."""
-
-    def __init__(self, folder):
-        self.socket, self.folder = str(folder / "tmux"), folder
-
-    def tmux(self, *arguments):
-        run = subprocess.run(["tmux", "-S", self.socket, *arguments], capture_output=True, encoding="utf-8", timeout=30)
-        return run.stdout
-
-    def start(self, command, **environment):
-        settings = [word for key, value in environment.items() for word in ("-e", f"{key}={value}")]
-        self.tmux("-u", "new-session", "-d", "-x", "80", "-y", "50", *settings, command)
-        self.tmux("set-option", "-g", "remain-on-exit", "on")
-
-    def type(self, *keys):
-        self.tmux("send-keys", *keys)
-
-    def screen(self, escapes=False):
-        return self.tmux("capture-pane", "-p", "-S", "-500", *(["-e"] if escapes else []))
-
-    def until(self, text):
-        began = time.monotonic()
-        while text not in (shown := self.screen()):
-            assert time.monotonic() < began + 30, shown
-            time.sleep(0.05)
-        return shown
-
-
-@pytest.fixture
-def terminal(tmp_path, state):
-    if not shutil.which("tmux"):
-        assert not os.environ.get("CI"), "CI needs tmux"
-        pytest.skip("needs tmux")
-    terminal = Terminal(tmp_path)
-    yield terminal
-    terminal.tmux("kill-server")
-
-
-def start_drill(terminal, state, **environment):
-    python = Path(sys.executable)
-    here = {"RECSYS_COURSE_STATE": str(state), "LANG": "C.UTF-8", "PYTHONPATH": str(Path(__file__).parents[1])}
-    terminal.start(f"{python} -m recsys_course.cli drill --limit 1", **here, **environment)
+def start_drill(terminal, **environment):
+    terminal.start("drill --limit 1", **environment)
     terminal.until("q: stop.")
 
 
-def test_in_a_terminal_a_card_is_answered_graded_and_kept(terminal, state):
-    start_drill(terminal, state)
+def test_in_a_terminal_a_card_is_answered_graded_and_kept(terminal):
+    start_drill(terminal)
     terminal.type("Retrieval is cheap.", "Enter", "Enter")
     terminal.until("Their numbers")
     terminal.type("1 2", "Enter")
@@ -355,14 +294,14 @@ def test_in_a_terminal_a_card_is_answered_graded_and_kept(terminal, state):
     assert review.rating == reviews.AGAIN
 
 
-def test_ctrl_c_in_a_terminal_stops_without_a_trace(terminal, state):
-    start_drill(terminal, state)
+def test_ctrl_c_in_a_terminal_stops_without_a_trace(terminal):
+    start_drill(terminal)
     terminal.type("C-c")
     shown = terminal.until("Stopped. 0 of 1 done and kept")
     assert "Traceback" not in shown and reviews.read() == []
 
 
-def test_no_color_is_obeyed_and_headlines_can_be_seen_without(terminal, state):
-    start_drill(terminal, state, NO_COLOR="1")
+def test_no_color_is_obeyed_and_headlines_can_be_seen_without(terminal):
+    start_drill(terminal, NO_COLOR="1")
     assert "\x1b[3" not in terminal.screen(escapes=True).replace("\x1b[39", "")
     assert "== 1 of 1 ==" in terminal.screen()

@@ -1,12 +1,10 @@
 """Grading a weak answer: what is shown and kept, how agreement is counted, and which answer comes next."""
 
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -23,7 +21,7 @@ from recsys_course.interview import (
 from recsys_course.interview.grade_comparison import Comparison, parse, verdict
 from recsys_course.interview.outcome import PracticeError
 from recsys_course.interview.screen import Ended
-from test_drill import Script, Terminal
+from terminal import Script
 
 ANSWERS = weak_answer.all_answers()
 IDS = [answer.id for answer in ANSWERS]
@@ -313,16 +311,10 @@ def test_ctrl_c_ends_a_session_without_a_trace(monkeypatch):
 
 
 @pytest.fixture
-def terminal(tmp_path, state):
-    if not shutil.which("tmux"):
-        assert not os.environ.get("CI"), "CI needs tmux"
-        pytest.skip("needs tmux")
-    terminal = Terminal(tmp_path)
-    here = {"RECSYS_COURSE_STATE": str(state), "LANG": "C.UTF-8", "PYTHONPATH": str(Path(__file__).parents[1])}
-    terminal.start(f"{sys.executable} -m recsys_course.cli grade C03", **here)
+def terminal(terminal):
+    terminal.start("grade C03")
     terminal.until("What is wrong with it")
-    yield terminal
-    terminal.tmux("kill-server")
+    return terminal
 
 
 def test_in_a_terminal_an_answer_is_graded_and_kept(terminal):

@@ -1,6 +1,5 @@
 """Sitting a mock interview: the order of things, what is kept when, what is recorded, and how it goes on."""
 
-import io
 import json
 import os
 import subprocess
@@ -11,13 +10,12 @@ from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
-from rich.console import Console
 
 from recsys_course.interview import bank, coding, debrief, mock, mock_command, mock_pool, mock_state, reviews
 from recsys_course.interview import session as coding_session
 from recsys_course.interview.mock_paper import Order, Paper, Part
 from recsys_course.interview.outcome import Outcome, PracticeError
-from recsys_course.interview.screen import Screen
+from terminal import Script
 
 ROOT = Path(__file__).parents[1]
 C03 = replace(
@@ -43,31 +41,6 @@ FIRST_PART = (*GRADED, "n", "y", "", "n")  # the second follow-up was called for
 WHOLE = (*FIRST_PART, "", "1 2 3", "1 2 3")
 
 
-class Script:
-    """A learner who types these lines; the clock advances by so many seconds a line."""
-
-    def __init__(self, *lines, seconds=60):
-        self.lines, self.typed, self.seconds = list(lines), 0, seconds
-        self.file = io.StringIO()
-        self.screen = Screen(Console(file=self.file, width=80, highlight=False), self.read, self.clock)
-
-    def read(self):
-        if self.typed == len(self.lines):
-            raise EOFError
-        self.typed += 1
-        self.file.write("\n")
-        if self.lines[self.typed - 1] is KeyboardInterrupt:
-            raise KeyboardInterrupt
-        return self.lines[self.typed - 1]
-
-    def clock(self):
-        return float(self.seconds * self.typed)
-
-    @property
-    def shown(self):
-        return self.file.getvalue()
-
-
 @pytest.fixture(autouse=True)
 def _small_bank(monkeypatch):
     """Two questions that a reader can keep in mind; every other one is the bank's."""
@@ -87,13 +60,13 @@ def course(tmp_path, monkeypatch):
 
 
 def sit(*lines, paper=PAPER, language="both", seconds=60):
-    script = Script(*lines, seconds=seconds)
+    script = Script(*lines, minutes=seconds / 60)
     script.page = mock.sit(script.screen, mock_state.begin(paper, language))
     return script
 
 
 def resume(*lines, seconds=60):
-    script = Script(*lines, seconds=seconds)
+    script = Script(*lines, minutes=seconds / 60)
     mock_command.mock(resume=True, screen=script.screen)
     return script
 
@@ -424,7 +397,7 @@ class Auto(Script):
     REPLIES = (("y or n:", "n"), ("Their numbers", "1"), ("Grade", "2"), ("[", "n"))
 
     def __init__(self):
-        super().__init__(seconds=30)
+        super().__init__(minutes=0.5)
 
     def read(self):
         self.typed += 1

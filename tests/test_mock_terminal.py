@@ -2,16 +2,14 @@
 
 import os
 import shutil
-import sys
 import time
-from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
 from recsys_course.interview import mock_state, reviews
 from recsys_course.interview.bank import load_question
-from test_drill import Terminal
+from terminal import Terminal
 
 
 class Mock(Terminal):
@@ -42,11 +40,8 @@ def start(tmp_path, state, course):
     def begin(*options, **environment):
         folder = tmp_path / f"terminal{len(terminals)}"
         folder.mkdir()
-        terminals.append(terminal := Mock(folder))
-        here = {"RECSYS_COURSE_STATE": str(state), "LANG": "C.UTF-8", "PYTHONPATH": str(Path(__file__).parents[1])}
-        words = " ".join(options)
-        command = f"cd {course} && exec {sys.executable} -m recsys_course.cli mock {words}"
-        terminal.start(command, **here, **environment)
+        terminals.append(terminal := Mock(folder, state))
+        terminal.start(f"mock {' '.join(options)}", folder=course, **environment)
         return terminal
 
     yield begin

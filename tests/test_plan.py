@@ -10,7 +10,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from recsys_course import learner, next_step, progress
-from recsys_course.interview import coding, commands, debugging, designs, mock_pool, plan, plan_command, reviews
+from recsys_course.interview import coding, commands, debugging, designs, mock, mock_pool, plan, plan_command, reviews
+from recsys_course.interview.mock_paper import Order
 from recsys_course.interview.outcome import PracticeError
 from recsys_course.interview.plan import Record, Step
 from recsys_course.interview.reviews import Review
@@ -62,6 +63,16 @@ def test_a_plan_leaves_each_task_at_least_its_own_minutes(weeks):
     load = {"code": coding.load, "debug": debugging.load, "design": designs.load}
     for step in (step for day in plan.load(weeks) for step in day if step["do"] in load):
         assert step["minutes"] >= load[step["do"]](step["what"]).minutes, step
+
+
+@pytest.mark.parametrize("level", ["junior", "mid", "senior"])
+@pytest.mark.parametrize("weeks", [1, 3])
+def test_a_paper_can_be_drawn_in_the_minutes_of_each_planned_mock(weeks, level):
+    mocks = [step for day in plan.load(weeks) for step in day if step["do"] == "mock"]
+    for step in mocks:
+        for seed in range(5):
+            paper = mock.draw(Order(step["what"], level, step["minutes"], seed), NOON)
+            assert paper.minutes <= step["minutes"]
 
 
 def test_a_plan_of_other_lengths_does_not_exist():
@@ -138,6 +149,14 @@ def test_next_names_the_first_step_of_today_that_is_not_done_once_no_question_is
     reviews.record("W01", 1, 3, "code")
     assert plan.next_in_plan() is None
     assert plan.next_in_plan(today + timedelta(days=1)).title == "lesson 05"
+
+
+def test_days_that_are_missing_are_said_and_tomorrow_is_called_so():
+    today = interview_in(7)
+    assert "more than one day holds" not in shown(today)
+    interview_in(1)
+    text = " ".join(shown(today).split())
+    assert ", tomorrow. 14 hours in all." in text and "more than one day holds: leave out what you know best." in text
 
 
 def test_due_questions_come_before_the_plan():

@@ -25,14 +25,18 @@ def test_a_question_is_shown_with_its_answer_up_to_the_level_wanted():
 def test_an_estimate_is_shown_with_its_computed_answer():
     first = estimate_bank.all_estimates()[0]
     text = " ".join(shown(first.id).split())
-    assert first.answer.shown in text and first.prompt.split()[0] in text
+    assert (
+        text.startswith(f"{first.id}, {first.title}, ")
+        and first.answer.shown in text
+        and first.prompt.split()[0] in text
+    )
 
 
 def test_a_design_is_shown_with_its_numbers():
     assert designs.load("SD1").title in shown("sd1")
 
 
-@pytest.mark.parametrize(("name", "command"), [("W08", "code W08"), ("x16", "debug X16")])
+@pytest.mark.parametrize(("name", "command"), [("W08", "code W08"), ("x16", "debug X16"), ("c03.A", "grade C03.a")])
 def test_a_task_is_not_given_away(name, command):
     with pytest.raises(PracticeError, match=command):
         shown(name)

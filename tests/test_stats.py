@@ -74,8 +74,8 @@ def test_what_was_practised_is_counted_by_round_and_fits_into_eighty_columns():
     reviews.record("C03", 1, 3, "mock", seconds=1800, first=60, final=60)
     reviews.record("W01", 1, 3, "code", seconds=3600)
     text = shown()
-    assert "questions              1 times, 0.5 h, mean 60 of 100" in text
-    assert "coding tasks           1 times, 1.0 h" in text
+    assert "questions              1 done, 30 min, mean 60 of 100" in text
+    assert "coding tasks           1 done, 1.0 h" in text
     assert "You grant yourself 10 points too much" in text
     assert max(map(len, text.splitlines())) <= 80
 

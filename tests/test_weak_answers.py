@@ -77,8 +77,16 @@ BROKEN = {
     "an empty heading": ("## Tell\n", "## Tell\n\n## Tail\n", "nothing below `## Tell`"),
     "a short answer": (GOOD[GOOD.index("We score") : GOOD.index("One weakness")], "", "not 80 to 200"),
     "a short Chinese answer": (GOOD[GOOD.index("一个 batch") : GOOD.index("还有一个弱点")], "", "not 120 to 500"),
-    "a status that is too good": (GOOD[GOOD.index("## 回答") : GOOD.index("## Grades")], "", "zh_status is reviewed, but"),
-    "a status that is too bad": ("zh_status: reviewed", "zh_status: missing", "there is a Chinese answer: call it draft"),
+    "a status that is too good": (
+        GOOD[GOOD.index("## 回答") : GOOD.index("## Grades")],
+        "",
+        "zh_status is reviewed, but",
+    ),
+    "a status that is too bad": (
+        "zh_status: reviewed",
+        "zh_status: missing",
+        "there is a Chinese answer: call it draft",
+    ),
     "a grade that is none": ("- 1: met", "- 1: good", "is not of the form `- 1: met|half|missed"),
     "a grade without a reason": (" | says: The sign is plus", "", "is not of the form `- 1: met|half|missed"),
     "a grade too few": (GOOD[GOOD.index("- 5: met") : GOOD.index("\n## Tell")], "", "4 grades for 5 rubric points"),

@@ -293,7 +293,7 @@ def _split(words: str) -> list[str]:
 
 
 def _says(text: str, word: str) -> bool:
-    """Whether a text has that word; a Chinese one may stand inside a sentence."""
+    """Whether a text has that word; a Chinese one may stand inside a sentence, another between Chinese: ``看P99``."""
     if not word.isascii():
         return word in text
-    return re.search(rf"(?<!\w){re.escape(word)}(e?s|e?d|ing)?(?!\w)", text) is not None
+    return re.search(rf"(?<!\w){re.escape(word)}(e?s|e?d|ing)?(?!\w)", text, re.ASCII) is not None

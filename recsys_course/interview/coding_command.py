@@ -22,6 +22,8 @@ def code(
         print("\nrecsys-course code W01 opens one.")
         return 0
     found = coding.load(task)
+    if talk is not None and not submit:
+        raise coding.CodingError(f"--talk goes with --submit: `recsys-course code {found.id} --submit --talk {talk}`")
     if reference:
         return _reference(found, yes)
     course = learner.find_course()
@@ -48,6 +50,9 @@ def _open(course: Path, task: coding.Task, again: bool) -> int:
 
 def _try(course: Path, task: coding.Task, submit: bool, talk: int | None) -> int:
     source, edges, complexity = coding_copy.read(course, task)
+    if coding_copy.is_untouched(course, task):  # else a look at the tests would cost the points for edge cases
+        name = coding_copy.path_of(course, task).relative_to(course).as_posix()
+        raise coding.CodingError(f"{name} is as it was handed out, so nothing was run: write your answer first")
     if submit:
         result = coding.submit(task.id, source, edge_cases=edges, complexity=complexity, talk=talk)
     else:
@@ -56,7 +61,7 @@ def _try(course: Path, task: coding.Task, submit: bool, talk: int | None) -> int
     if submit:
         print(f"\nrecsys-course code {task.id} --reference shows a right answer.")
         if talk is None:
-            print(wrap("Grade readability and talking yourself: hand in again with --talk 0 to --talk 10."))
+            print(wrap("Grade readability and talking yourself: `--submit --talk 7`, from 0 to 10."))
     return 0 if result.green else 1
 
 

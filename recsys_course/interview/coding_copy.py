@@ -32,7 +32,7 @@ def hand_out(course: Path, task: Task) -> str:
         PracticeError: it cannot be written.
     """
     path, new = path_of(course, task), HEAD.format(**vars(task)) + task.starter.split('"""', 2)[2]
-    state = copies.hand_out(path, new, path.with_name(".given.py"))
+    state = copies.hand_out(path, new, _given(path))
     copies.write(path.with_name("task.md"), task.statement())
     said = {
         copies.NEW: "your copy",
@@ -40,6 +40,12 @@ def hand_out(course: Path, task: Task) -> str:
         copies.OUTDATED: "yours, left as it is; the task is newer, and --again starts afresh",
     }
     return f"{path.relative_to(course).as_posix()}: {said[state]}"
+
+
+def is_untouched(course: Path, task: Task) -> bool:
+    """Whether nothing was written into the copy yet."""
+    path = path_of(course, task)
+    return copies.is_untouched(path, _given(path))
 
 
 def back_up(course: Path, task: Task) -> str:
@@ -61,3 +67,8 @@ def read(course: Path, task: Task) -> tuple[str, list[str], str]:
     edges, complexity = (constant(source, name) for name in ("EDGE_CASES", "COMPLEXITY"))
     edges = [str(edge) for edge in edges] if isinstance(edges, list | tuple) else []
     return source, edges, complexity if isinstance(complexity, str) else ""
+
+
+def _given(path: Path) -> Path:
+    """Where the version is kept that a copy was made from."""
+    return path.with_name(".given.py")

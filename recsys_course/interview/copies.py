@@ -34,6 +34,11 @@ def hand_out(path: Path, new: str, given: Path) -> str:
     return OUTDATED if edited and read(given) != new else KEPT
 
 
+def is_untouched(path: Path, given: Path) -> bool:
+    """Whether a copy is there and is as it was handed out."""
+    return path.exists() and read(path) == read(given)
+
+
 def back_up(course: Path, path: Path, name: str) -> str:
     """Move a file or a folder to ``my/backup``; returns what was done, in a sentence, or nothing where there is none.
 

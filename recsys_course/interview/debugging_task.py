@@ -111,16 +111,16 @@ class Task:
 
     def statement(self, language: str = "both") -> str:
         """The report as Markdown, en, zh or both; without a Chinese text, the English one and a remark."""
-        head = (
-            f"# {self.id} · {self.title}\n{self.title_zh}\n\n{self.level} · {self.minutes} min · lesson {self.lesson}"
-        )
+        titles = {"en": self.title, "zh": self.title_zh or self.title}.get(language, f"{self.title}\n{self.title_zh}")
+        head = f"# {self.id} · {titles}\n\n{self.level} · {self.minutes} min · lesson {self.lesson}"
         zh = self.report_zh or "(no Chinese report yet)"
         parts = {"en": (self.report,), "zh": (zh, f"```text\n{self.printed}```"), "both": (self.report, zh)}[language]
         return "\n\n".join((head, *parts, *(() if self.report_zh or language != "zh" else (self.report,)))) + "\n"
 
     def candidate_markdown(self, language: str = "both") -> str:
         """What a candidate gets on paper: the report, and the code with line numbers."""
-        return f"{self.statement(language)}\n## Code\n\n```text\n{numbered(self.buggy)}```\n"
+        headline = {"en": "Code", "zh": "代码"}.get(language, "Code · 代码")
+        return f"{self.statement(language)}\n## {headline}\n\n```text\n{numbered(self.buggy)}```\n"
 
     def interviewer_markdown(self, language: str = "both") -> str:
         """What the interviewer gets as well: marks, mechanism, explanation, fix, wrong fixes, hints and probes."""

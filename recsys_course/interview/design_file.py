@@ -39,6 +39,11 @@ HEADINGS = (
     "Checklist",
     "Anchors",
 )
+DENIED = re.compile(  # up to the end of the clause
+    r"(?:\b(?:not|no|never|avoid\w*|cannot|instead of|rather than)\b|\b\w+n['’]t\b)[^.,:;]*"
+    r"|(?:不要|不能|不会|不用|不是|不做|不把|并非|而非|避免|别)[^。，；：,;]*",
+    re.IGNORECASE,
+)
 GIVEN, CHOSEN = "given", "chosen"
 PLACEHOLDER = re.compile(r"\{([a-z_0-9]+)\}")
 FORMS = {
@@ -123,8 +128,10 @@ class RedFlag:
     case: EdgeCase
 
     def is_up(self, notes: list[str]) -> bool:
-        """Whether the notes raise it."""
-        return self.case.named_in(notes) == (self.kind == "words")
+        """Whether the notes raise it; what is denied, ``no random split``, raises nothing."""
+        if self.kind == "words":
+            return self.case.named_in([DENIED.sub(" ", note) for note in notes])
+        return not self.case.named_in(notes)
 
 
 @dataclass(frozen=True)

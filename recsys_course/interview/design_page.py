@@ -32,7 +32,8 @@ def phase_ask(phase: Phase, language: str) -> str:
 
 def candidate(design: "Design", language: str) -> str:
     """The page for a candidate."""
-    return _page(design, language, [("Clock", _clock(language))])
+    headline = {"en": "Clock", "zh": "计时"}.get(language, "Clock · 计时")
+    return _page(design, language, [(headline, _clock(language))])
 
 
 def interviewer(design: "Design", language: str) -> str:

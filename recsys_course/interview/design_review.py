@@ -120,7 +120,8 @@ def unanswered(design: Design, attempt: Attempt) -> tuple[str, ...]:
 
 
 def as_words(notes: list[str]) -> list[str]:
-    """The notes, and once more with a space in ``25GB``, so that units are found as words."""
+    """What was said and not asked, and once more with a space in ``25GB``, so that units are found as words."""
+    notes = [note for note in notes if not note.endswith(("?", "？"))]
     return [*notes, *(re.sub(r"(?<=\d)(?=[A-Za-z])", " ", note) for note in notes)]
 
 
@@ -134,7 +135,7 @@ def _show_evidence(screen: Screen, design: Design, dimension: Dimension, attempt
     parts = [part for part in design.parts if part.dimension == dimension.key]
     named = sum(part.case.named_in(as_words(attempt.notes())) for part in parts)
     screen.say(f"{named} of {len(parts)} parts in your notes; you granted {before}.")
-    if before >= 4 and named < HALF * len(parts):
+    if (before >= 4 and named < HALF * len(parts)) or (before >= 2 and parts and not named):
         screen.say("That is generous: what is not in the notes was said aloud, or not at all.")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from recsys_course.interview import capacity
 from recsys_course.interview.bank import BankError, load_question
 from recsys_course.interview.coding import EdgeCase
-from recsys_course.interview.design_file import GIVEN, Clarification, Design, Dive, Number
+from recsys_course.interview.design_file import CHOSEN, GIVEN, Clarification, Design, Dive, Number
 from recsys_course.interview.design_notes import Attempt
 from recsys_course.interview.design_page import phase_ask, statement
 from recsys_course.interview.design_rubric import Phase, Rubric
@@ -93,8 +93,9 @@ class Round:
             self.screen.say(line, indent=2)
 
     def _take_notes(self, phase: Phase, began: float) -> None:
-        while (line := self.screen.ask(self._prompt(phase, began))) != NEXT:
+        while (line := self.screen.ask(self._prompt(phase, began))).lower() not in (NEXT, "next"):
             if not line:
+                self.screen.say(f"{NEXT}: next phase. q: stop.", indent=2)
                 continue
             self.attempt.note(phase.key, line, self.elapsed())
             if reply := self._reply(phase, line):
@@ -167,10 +168,14 @@ class Round:
 
 def given(design: Design) -> str:
     """What the interviewer gives, and which names can be checked."""
-    facts = "\n".join(f"- {one.name} = {one.formula}: {one.says}" for one in design.numbers if one.expected == GIVEN)
+    facts, chosen = (
+        "\n".join(f"- {one.name} = {one.formula}: {one.says}" for one in design.numbers if one.expected == kind)
+        for kind in (GIVEN, CHOSEN)
+    )
     names = ", ".join(one.name for one in design.numbers if one.is_computed)
     return (
-        f"\nTake these:\n{facts}\n\nI can check: {names}. Type `name = value unit` or a formula over the names above; "
+        f"\nTake these:\n{facts}\n\nI reckon with these; you may choose others, then your numbers differ from mine:\n"
+        f"{chosen}\n\nI can check: {names}. Type `name = value unit` or a formula over the names above; "
         "you hear whether it is within a factor of two. A name and ? says what it means."
     )
 
@@ -222,9 +227,10 @@ def choose_dives(design: Design, notes: list[str]) -> list[Dive]:
 
 
 def further(dive: Dive) -> list[str]:
-    """What the bank asks next on this question; nothing where it does not have it yet."""
+    """What the bank asks next on this question and the dive did not; nothing where it does not have it yet."""
     try:
-        return [load_question(dive.id).follow_ups[0].ask]
+        asked = dive.ask.lower()
+        return [min(load_question(dive.id).follow_ups, key=lambda one: _share_said(one.ask, asked)).ask]
     except BankError:
         return []
 

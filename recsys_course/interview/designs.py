@@ -134,5 +134,5 @@ def _attempt(screen: Screen, design: Design, minutes: float, place: str) -> Atte
     if earlier is None or earlier.is_empty():
         return design_notes.begin(design.id, design.rev, minutes, place)
     lines, day = len(earlier.notes()), earlier.began[:10]
-    answer = screen.ask(f"{design.id}: {lines} lines of {day} are not finished. Enter goes on, a begins afresh:")
-    return design_notes.begin(design.id, design.rev, minutes, place) if answer == "a" else earlier
+    answer = screen.ask(f"{design.id}: {lines} lines of {day} are not finished. Enter goes on, new begins afresh:")
+    return design_notes.begin(design.id, design.rev, minutes, place) if answer == "new" else earlier

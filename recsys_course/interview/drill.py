@@ -126,7 +126,8 @@ def practise(screen: Screen, question: Question, card: Due, language: str = "bot
     rating = _rating(screen, final.percent, answered.seconds <= ANSWER_SECONDS)
     _follow_up(screen, question)
     standing = keep(question, rating, answered.seconds, first, final)
-    screen.say(f"Comes back on {schedule.local_day(standing.due)}.{LEECH if standing.is_leech else ''}")
+    missed = ", with what you missed" if standing.due < standing.card.due else ""
+    screen.say(f"Comes back on {schedule.local_day(standing.due)}{missed}.{LEECH if standing.is_leech else ''}")
 
 
 @dataclass(frozen=True)
@@ -266,8 +267,8 @@ def _rating(screen: Screen, percent: int, in_time: bool) -> int:
     lower = [reviews.RATING_NAMES[rating] for rating in range(reviews.AGAIN, evidence)]
     screen.say(f"\nThat makes: {reviews.RATING_NAMES[evidence]}.")
     while lower and (line := screen.ask(f"Enter accepts; or lower it to {', '.join(lower)}:")):
-        if line in lower:
-            return lower.index(line) + 1
+        if found := [place for place, name in enumerate(lower, 1) if name.startswith(line.lower())]:
+            return found[0]
         screen.say("It can only be lowered.")
     return evidence
 

@@ -4,6 +4,7 @@ No result is written in the file: the steps are computed by `recsys_course.inter
 """
 
 import math
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 FILE = "estimates.yaml"
 PHYSICAL = ("[byte]", "[second]", "[FLOP]")  # what an answer must name; users or items may be left out
+A_DAY = re.compile(r"(?:/|\ba|\bper)\s*days?\b|每天|/\s*[天日]")
 RIGHT, NEAR, WRONG = "right", "near", "wrong"
 SAME = 1.1  # a result within this of a wrong formula's came from it
 EXACT = 1.005
@@ -118,7 +120,9 @@ class Estimate:
             if not truth.dimensionality and quantity.magnitude > 1:
                 raise CapacityError("a share is at most 1, type it like 50 % or 0.5")
             return quantity
-        if _same_but_for_counts(dict(quantity.dimensionality), dict(truth.dimensionality)):
+        if "day" in self.prompt and A_DAY.search(text):  # what one day comes to, said as a rate
+            quantity = quantity * capacity.evaluate("1 day", {})
+        if _same_but_for_counts(dict(quantity.dimensionality), dict(truth.dimensionality), self.prompt):
             return truth * (quantity.to_base_units().magnitude / truth.to_base_units().magnitude)
         if not quantity.dimensionality:
             raise CapacityError(f"{number(quantity.magnitude)} of what? Type the unit too, such as {self.unit}")
@@ -155,11 +159,14 @@ class Estimate:
         return " You mixed GB, powers of 1,000, with GiB, powers of 1,024." if found else ""
 
 
-def _same_but_for_counts(answer: dict[str, float], truth: dict[str, float]) -> bool:
+def _same_but_for_counts(answer: dict[str, float], truth: dict[str, float], prompt: str) -> bool:
     """Whether an answer leaves out what is counted, 128 KiB for a token, or says where it goes without saying."""
     bare = {name: power for name, power in truth.items() if name in PHYSICAL}
-    if answer == bare:
+    above = bare | {name: power for name, power in truth.items() if power > 0}
+    if answer in (bare, above, truth):
         return True
+    if answer == truth | {"[arm]": -1}:
+        return "each arm" in prompt
     more = {name: power for name, power in answer.items() if name not in bare}
     return truth == bare and answer == bare | more and all(name not in PHYSICAL and more[name] < 0 for name in more)
 
@@ -176,7 +183,7 @@ def how_far(times: float) -> str:
     return (
         f"{number(times)} times the exact number"
         if times > 1
-        else f"the exact number is {number(1 / times)} times that"
+        else f"the exact number is {number(1 / times)} times as large"
     )
 
 

@@ -58,7 +58,7 @@ def drill(screen: Screen, limit: int | None = None, language: str = "both", now:
     """
     estimates = {one.id: one for one in all_estimates()}
     items, done = deck(list(estimates.values())), _done(estimates)
-    cards = schedule.today(items, done, now or datetime.now(UTC), reviews.interview())[:limit]
+    cards = schedule.today(items, done, now or datetime.now(UTC), reviews.interview_day())[:limit]
     if not cards:
         screen.say(_nothing_due(items, done))
         return 0

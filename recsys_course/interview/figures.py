@@ -111,7 +111,7 @@ def _place(x: float, y: float) -> tuple[float, float]:
 
 def _label(turn: float, text: str) -> str:
     """A topic's name outside of the rim, in short lines, towards the side on which there is room."""
-    (x, y), sideways, lines = _spoke(turn, 112), math.sin(turn), textwrap.wrap(text, 26)
+    (x, y), sideways, lines = _spoke(turn, 112), math.sin(turn), textwrap.wrap(text, 20)
     anchor = "middle" if abs(sideways) < 0.2 else "start" if sideways > 0 else "end"
     top = y - 8 * (len(lines) - 1) * (1 + math.cos(turn)) + 4
     return "".join(_text(x, top + 15 * number, line, "label", anchor) for number, line in enumerate(lines))

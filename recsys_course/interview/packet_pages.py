@@ -39,7 +39,13 @@ REVIEW_CLOCK = (
     "{} min: mark the lines, say what happens and why, mend it, and prove it by a test.",
     "共 {} 分钟：标出有问题的行，讲清现象与原因，修复，并用测试证明。",
 )
-MARKS = "\n".join(("| line | blocker, major or minor | why |", "| --- | --- | --- |", *["| | | |"] * 6))
+MARKS = {
+    language: "\n".join((head, "| --- | --- | --- |", *["| | | |"] * 6))
+    for language, head in (
+        ("en", "| line | blocker, major or minor | why |"),
+        ("zh", "| 行号 | blocker（严重）、major（较重）或 minor（轻微） | 原因 |"),
+    )
+}
 REVIEW_PARTS = (("marks, by severity; false alarms cost", 40), ("mechanism", 25), ("fix", 15), ("test", 20))
 BOX = "- [ ] "
 
@@ -106,7 +112,7 @@ def debugging_for_candidate(task: "DebuggingTask", language: str) -> str:
     """The report and the code, and space for the review."""
     sections = (
         ("Clock", _said(REVIEW_CLOCK, task.minutes, language)),
-        ("Your marks", MARKS),
+        ("Your marks", MARKS["zh" if language == "zh" else "en"]),
         ("What happens, and why", _space(0)),
         ("Your fix, and a test that fails before it and passes after it", _space(task.minutes)),
     )

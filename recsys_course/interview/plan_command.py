@@ -11,6 +11,8 @@ from recsys_course.interview.outcome import PracticeError
 from recsys_course.interview.plan import Step
 from recsys_course.interview.screen import Screen, minutes
 
+LONGEST = 180  # minutes that a plan has for one day
+
 
 def show(screen: Screen, today: date) -> None:
     """Print the plan for the interview that was set.
@@ -24,7 +26,8 @@ def show(screen: Screen, today: date) -> None:
             "no interview is ahead: `recsys-course more plan --interview 2026-12-24` (its day) makes a plan"
         )
     hours, left = sum(step.minutes for step in steps) / 60, (interview.day - today).days
-    screen.say(f"Interview on {_day(interview.day)}, {left} days from now. {hours:.0f} hours in all.", style="bold")
+    when = {0: "today", 1: "tomorrow"}.get(left, f"{left} days from now")
+    screen.say(f"Interview on {_day(interview.day)}, {when}. {hours:.0f} hours in all.", style="bold")
     if steps[0].day > today:
         screen.say(f"The plan begins on {_day(steps[0].day)}. Until then: the lessons, `recsys-course next`.")
     states = dict(zip(steps, plan.done(steps, plan.record()), strict=True))
@@ -67,6 +70,8 @@ def _show_day(screen: Screen, day: date, today: date, steps: Sequence[tuple[Step
         lost = not is_done and step.kind in plan.DAILY and day < today
         mark = "[x]" if is_done else "[-]" if lost else "[ ]"
         screen.console.print(f"  {mark} {step.minutes:>3} min  {title(step)}", markup=False)
+    if total > LONGEST:
+        screen.say("The days before this one are over. That is more than one day holds: leave out what you know best.")
 
 
 def _day(day: date) -> str:

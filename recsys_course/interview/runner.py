@@ -25,6 +25,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Iterable, Sequence
@@ -36,6 +37,7 @@ from recsys_course.interview.report import CaseResult, GrowthResult, Report
 
 LOOK = 0.02  # seconds
 PRINTED = 1000  # characters that are kept
+PARSING = threading.Lock()  # two threads that parse at once can fail in Python 3.11 (cpython issue 106905)
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,9 @@ def list_cases(tests: Iterable[Path]) -> list[CaseResult]:
     """The tests of some files, read from their source: nothing is run."""
     found = []
     for path in tests:
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        with PARSING:
+            body = ast.parse(path.read_text(encoding="utf-8")).body
+        for node in body:
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 title = " ".join((ast.get_docstring(node) or node.name).split("\n\n")[0].split()).rstrip(".")
                 marks = [ast.unparse(mark) for mark in node.decorator_list]

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 
 from recsys_course.interview.layout import COLUMNS, width, wrap
+from recsys_course.interview.math_text import plain
 from recsys_course.interview.proofs import MARK
 
 ENTRY = re.compile(r"(?:[-*]|\d+\.)\s")
@@ -110,8 +111,8 @@ def minutes(seconds: float) -> str:
 
 
 def paragraphs(markdown: str) -> list[str]:
-    """The paragraphs, list entries and table rows of a text, each on one line, without proof marks and emphasis."""
-    text = LINK.sub(r"\1", MARK.sub("", markdown).replace("**", ""))
+    """The paragraphs, list entries and table rows of a text, each on one line; proof marks and LaTeX are taken out."""
+    text = plain(LINK.sub(r"\1", MARK.sub("", markdown).replace("**", "")))
     blocks: list[str] = []
     fresh = True
     for line in text.splitlines():

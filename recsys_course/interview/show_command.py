@@ -38,7 +38,8 @@ def _estimate(screen: Screen, name: str, _: str | None) -> None:
     from recsys_course.interview import estimate_bank
 
     found = estimate_bank.load(name)
-    screen.say(f"{found.id}\n\n{found.prompt}\n\n{found.prompt_zh}\n\n{estimate_bank.steps_markdown(found)}")
+    head = f"{found.id}, {found.title}, {found.level}"
+    screen.say("\n\n".join((head, found.prompt, found.prompt_zh, estimate_bank.steps_markdown(found))))
 
 
 def _design(screen: Screen, name: str, _: str | None) -> None:
@@ -50,6 +51,11 @@ def _design(screen: Screen, name: str, _: str | None) -> None:
 def _task(screen: Screen, name: str, _: str | None) -> None:
     command = "code" if name[0] == "W" else "debug"
     raise PracticeError(f"{name} is a task to solve: `recsys-course {command} {name}` opens it")
+
+
+def _answer(screen: Screen, name: str, _: str | None) -> None:
+    id = f"{name[:-1]}{name[-1].lower()}"
+    raise PracticeError(f"{id} is an answer to grade: `recsys-course grade {id}` shows it")
 
 
 def _term(screen: Screen, name: str) -> None:
@@ -65,4 +71,10 @@ def _term(screen: Screen, name: str) -> None:
         screen.say(f"{term.meaning}. See {', '.join(term.see)}.\n")
 
 
-BY_ID = {r"[A-P]\d\d": _question, r"EST\d\d": _estimate, r"SD\d": _design, r"[WX]\d\d": _task}
+BY_ID = {
+    r"[A-P]\d\d": _question,
+    r"EST\d\d": _estimate,
+    r"SD\d": _design,
+    r"[WX]\d\d": _task,
+    r"[A-P]\d\d\.[a-z]": _answer,
+}

@@ -117,9 +117,10 @@ def _show_rounds(screen: Screen, done: Sequence[Review]) -> None:
         if mode == "code":
             grades = [best[item] for item in {review.item for review in mine} if item in best]
         if mine:
-            spent = sum(review.seconds for review in mine) / 3600
+            spent = sum(review.seconds for review in mine) / 60
+            time = f"{spent:.0f} min" if spent < 60 else f"{spent / 60:.1f} h"
             grade = f", {'best' if mode == 'code' else 'mean'} {mean(grades):.0f} of 100" if grades else ""
-            _line(screen, f"{name:<20}{len(mine):>4} times, {spent:.1f} h{grade}")
+            _line(screen, f"{name:<20}{len(mine):>4} done, {time}{grade}")
 
 
 def _show_judgement(screen: Screen, grades: Sequence[tuple[int, int]]) -> None:

@@ -14,6 +14,7 @@ KINDS = {  # what is counted
 }
 ALIASES = {
     "query": "request",
+    "req": "request",
     "video": "item",
     "product": "item",
     "SKU": "item",
@@ -92,11 +93,14 @@ def _units() -> dict[str, "Quantity"]:
     for letter, factor in PREFIXES.items():
         found |= {f"{letter}B": make(factor, "byte"), f"{letter}FLOP": make(factor, "FLOP")}
         found |= {f"{letter}FLOPS": make(factor, "FLOP/second")}
+    for prefix, letter in zip(("kilo", "mega", "giga", "tera", "peta"), "KMGTP", strict=True):
+        found[f"{prefix}byte"] = make(PREFIXES[letter], "byte")
     for place, letter in enumerate("KMGTPE", 1):
         found[f"{letter}iB"] = make(1024.0**place, "byte")
     found |= {name + "s": one for name, one in found.items() if _has_plural(name)} | {"queries": found["query"]}
     for letter in "KkMGT":
         found |= {f"{letter}{bit}": make(PREFIXES[letter] / 8, "byte") for bit in ("b", "bit")}
+        found[f"{letter}bps"] = make(PREFIXES[letter] / 8, "byte/second")
     return found | {"bit": make(1 / 8, "byte"), "bits": make(1 / 8, "byte")}
 
 
