@@ -78,6 +78,7 @@ def _drill_options(parser: Parser) -> None:
     parser.add_argument("--limit", type=_positive, metavar="N", help="at most N cards")
     parser.add_argument("--lang", choices=("en", "zh", "both"), default="both", help="language of the prompts")
     parser.add_argument("--interview", metavar="DATE", help="the day of your interview: it reshapes the schedule")
+    parser.add_argument("--new", type=_positive, metavar="N", help="questions to meet for the first time today; 6")
     parser.add_argument("--estimates", action="store_true", help="capacity estimates instead of questions")
 
 

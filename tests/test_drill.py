@@ -191,6 +191,23 @@ def test_new_cards_wait_only_when_there_is_an_interview_and_due_ones_always():
     assert drill.waiting(day + timedelta(days=2)) == 1 + schedule.NEW_A_DAY
 
 
+def test_who_wants_more_than_six_new_cards_a_day_can_have_them_and_is_told_how():
+    script = Script()
+    for question in bank.all_questions()[: schedule.NEW_A_DAY]:
+        reviews.record(question.id, question.rev, reviews.EASY, "mock")
+    assert drill.drill(script.screen) == 0
+    assert "met 6 a day, mocks included; `--new 12` takes more" in " ".join(script.shown.split())
+    script = Script()
+    drill.drill(script.screen, new=8)
+    assert "== 1 of 2 =" in script.shown
+
+
+def test_after_the_grade_the_follow_ups_come_with_what_a_good_reply_has():
+    script = practise("", "1 2 3", "", "")
+    follow_up = QUESTION.follow_ups[0]
+    assert follow_up.ask.split()[0] in script.shown and "Good: " in script.shown
+
+
 def test_minutes():
     assert [minutes(0), minutes(59.9), minutes(125)] == ["0:00", "0:59", "2:05"]
 

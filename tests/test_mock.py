@@ -306,6 +306,21 @@ def test_what_was_shown_in_a_mock_is_not_drawn_again_the_next_day_and_what_was_n
     assert set(mock_pool.history().shown) == {seen}
 
 
+@pytest.mark.parametrize(
+    ("mode", "item", "counts"), [("code", "W01", True), ("debug", "X02", True), ("drill", "C03", False)]
+)
+def test_a_task_that_was_solved_yesterday_is_not_drawn_but_a_question_may_be(mode, item, counts):
+    reviews.record(item, 1, reviews.GOOD, mode)
+    assert (item in mock_pool.history().shown) == counts
+
+
+def test_what_was_shown_and_solved_again_counts_from_the_later_day():
+    mock_pool.note_shown(Part("coding", "W01", 1, "junior", 15, ("H",), True, "coding"), 7)
+    before = mock_pool.history().shown["W01"]
+    reviews.record("W01", 1, reviews.GOOD, "code")
+    assert mock_pool.history().shown["W01"] >= before
+
+
 def test_a_topic_that_was_drilled_counts_as_practised():
     reviews.record("N01", 1, 3, "drill")
     every = [one for one in bank.question_files() if one.name[0] == "N"]

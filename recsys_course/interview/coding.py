@@ -24,10 +24,11 @@ from pathlib import Path
 from recsys_course import progress
 from recsys_course.interview import reviews, runner, session
 from recsys_course.interview.answer_source import source_of
-from recsys_course.interview.bank import BANK, BankError, Document, read_document
+from recsys_course.interview.bank import BANK, BankError, Document
 from recsys_course.interview.coding_result import Result, make_result
 from recsys_course.interview.layout import flow, pad, width
 from recsys_course.interview.outcome import PracticeError
+from recsys_course.interview.records import by_folder, by_id, read_headed, record_of
 
 HEADINGS = ("Prompt", "题目", "Examples", "Edge cases", "Probes")
 EDGE = re.compile(r"(?P<name>[a-z0-9-]+)\s*\|\s*words:\s*(?P<words>.+?)\s*\|\s*says:\s*(?P<says>.+)", re.DOTALL)
@@ -120,7 +121,7 @@ class Task:
 
 def all_tasks(bank: Path = BANK) -> list[Task]:
     """Every task, in the order of the ids."""
-    return [read_task(path) for path in sorted((bank / "coding").glob("*/task.md"))]
+    return [read_task(path) for path in _files(bank).values()]
 
 
 def load(task: str, bank: Path = BANK) -> Task:
@@ -129,11 +130,7 @@ def load(task: str, bank: Path = BANK) -> Task:
     Raises:
         CodingError: there is none.
     """
-    paths = sorted((bank / "coding").glob(f"{task.upper()}-*/task.md")) if task.isalnum() else []
-    if not paths:
-        known = ", ".join(path.parent.name.partition("-")[0] for path in sorted((bank / "coding").glob("*/task.md")))
-        raise CodingError(f"there is no coding task {task!r}: there are {known}")
-    return read_task(paths[0])
+    return read_task(by_id(task, _files(bank), "coding task", CodingError))
 
 
 def read_task(path: Path) -> Task:
@@ -142,23 +139,22 @@ def read_task(path: Path) -> Task:
     Raises:
         BankError: a heading or a key is missing, or a line of a list has the wrong form.
     """
-    document = read_document(path)
-    if missing := [heading for heading in HEADINGS if heading not in document.sections]:
-        raise BankError(f"{path}:1: heading `## {missing[0]}` is missing")
-    meta = {key: tuple(value) if isinstance(value, list) else value for key, value in document.meta.items()}
+    document = read_headed(path, HEADINGS)
     edges = (EdgeCase(m["name"], tuple(_split(m["words"])), m["says"]) for m in lines_of(document, "Edge cases", EDGE))
-    try:
-        return Task(
-            **meta,
-            prompt=document.text("Prompt"),
-            prompt_zh=document.text("题目"),
-            examples=document.text("Examples"),
-            edges=tuple(edges),
-            probes=tuple((m["ask"], m["expect"]) for m in lines_of(document, "Probes", PROBE)),
-            folder=path.parent,
-        )
-    except TypeError as error:
-        raise BankError(f"{path}:1: front matter: {str(error).replace('Task.__init__() ', '')}") from None
+    return record_of(
+        Task,
+        document,
+        prompt=document.text("Prompt"),
+        prompt_zh=document.text("题目"),
+        examples=document.text("Examples"),
+        edges=tuple(edges),
+        probes=tuple((m["ask"], m["expect"]) for m in lines_of(document, "Probes", PROBE)),
+        folder=path.parent,
+    )
+
+
+def _files(bank: Path) -> dict[str, Path]:
+    return by_folder((bank / "coding").glob("*/task.md"))
 
 
 def lines_of(document: Document, heading: str, form: re.Pattern) -> list[re.Match]:

@@ -92,9 +92,10 @@ def drill(
     lang: str = "both",
     interview: str | None = None,
     estimates: bool = False,
+    new: int | None = None,
 ) -> None:
     """Go through today's cards of the interview practice, or its estimation drills."""
-    from recsys_course.interview import drill, reviews
+    from recsys_course.interview import drill, reviews, schedule
     from recsys_course.interview.screen import Screen
 
     if interview is not None:
@@ -107,7 +108,7 @@ def drill(
     topics = {letter.strip().upper() for letter in topic.split(",") if letter.strip()}
     if unknown := topics - drill.all_topics():
         raise UserError(f"there is no topic {', '.join(sorted(unknown))}: {', '.join(sorted(drill.all_topics()))}")
-    drill.drill(Screen(), topics, limit, lang)
+    drill.drill(Screen(), topics, limit, lang, new=schedule.NEW_A_DAY if new is None else new)
 
 
 def show(name: str, level: str | None = None) -> None:

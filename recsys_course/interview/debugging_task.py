@@ -16,9 +16,10 @@ from functools import cached_property
 from pathlib import Path
 
 from recsys_course.interview.answer_source import constant
-from recsys_course.interview.bank import BANK, RUBRIC, BankError, Document, read_document
+from recsys_course.interview.bank import BANK, RUBRIC, BankError, Document
 from recsys_course.interview.coding import PROBE, lines_of
 from recsys_course.interview.outcome import PracticeError
+from recsys_course.interview.records import by_folder, by_id, read_headed, record_of
 
 HEADINGS = ("Report", "题目", "Marks", "Mechanism", "Explanation", "Hints", "Probes")
 FILES = ("report.md", "buggy.py", "fixed.py", "test_bug.py", "wrong_fixes.py")
@@ -142,7 +143,7 @@ class Task:
 
 def all_tasks(bank: Path = BANK) -> list[Task]:
     """Every task, in the order of the ids."""
-    return [read_task(path) for path in sorted((bank / "debug").glob("X*/report.md"))]
+    return [read_task(path) for path in _files(bank).values()]
 
 
 def load(task: str, bank: Path = BANK) -> Task:
@@ -151,11 +152,7 @@ def load(task: str, bank: Path = BANK) -> Task:
     Raises:
         PracticeError: there is none.
     """
-    paths = sorted((bank / "debug").glob(f"{task.upper()}-*/report.md")) if task.isalnum() else []
-    if not paths:
-        known = ", ".join(path.parent.name.partition("-")[0] for path in sorted((bank / "debug").glob("X*/report.md")))
-        raise PracticeError(f"there is no debugging task {task!r}: there are {known}")
-    return read_task(paths[0])
+    return read_task(by_id(task, _files(bank), "debugging task", PracticeError))
 
 
 def read_task(path: Path) -> Task:
@@ -164,26 +161,25 @@ def read_task(path: Path) -> Task:
     Raises:
         BankError: a heading or a key is missing, a list has the wrong form, or a mark's line is not there once.
     """
-    document = read_document(path)
-    if missing := [heading for heading in HEADINGS if heading not in document.sections]:
-        raise BankError(f"{path}:1: heading `## {missing[0]}` is missing")
-    meta = {key: tuple(value) if isinstance(value, list) else value for key, value in document.meta.items()}
+    document = read_headed(path, HEADINGS)
     found = [finding for _, finding in findings(document)]
-    try:
-        return Task(
-            **meta,
-            report=document.text("Report"),
-            report_zh=document.text("题目"),
-            findings=tuple(one for one in found if one.severity != FINE),
-            suspects=tuple(one for one in found if one.severity == FINE),
-            mechanism=tuple((int(m["points"]), m["text"]) for m in lines_of(document, "Mechanism", RUBRIC)),
-            explanation=document.text("Explanation"),
-            hints=tuple(text for _, text in document.items("Hints")),
-            probes=tuple((m["ask"], m["expect"]) for m in lines_of(document, "Probes", PROBE)),
-            folder=path.parent,
-        )
-    except TypeError as error:
-        raise BankError(f"{path}:1: front matter: {str(error).replace('Task.__init__() ', '')}") from None
+    return record_of(
+        Task,
+        document,
+        report=document.text("Report"),
+        report_zh=document.text("题目"),
+        findings=tuple(one for one in found if one.severity != FINE),
+        suspects=tuple(one for one in found if one.severity == FINE),
+        mechanism=tuple((int(m["points"]), m["text"]) for m in lines_of(document, "Mechanism", RUBRIC)),
+        explanation=document.text("Explanation"),
+        hints=tuple(text for _, text in document.items("Hints")),
+        probes=tuple((m["ask"], m["expect"]) for m in lines_of(document, "Probes", PROBE)),
+        folder=path.parent,
+    )
+
+
+def _files(bank: Path) -> dict[str, Path]:
+    return by_folder((bank / "debug").glob("X*/report.md"))
 
 
 def findings(document: Document) -> Iterator[tuple[int, Finding]]:

@@ -23,8 +23,9 @@ from functools import cached_property
 from pathlib import Path
 
 from recsys_course.interview import capacity, design_page
-from recsys_course.interview.bank import BankError, Document, read_document
+from recsys_course.interview.bank import Document
 from recsys_course.interview.coding import EdgeCase, lines_of
+from recsys_course.interview.records import read_headed, record_of
 
 HEADINGS = (
     "Prompt",
@@ -207,14 +208,8 @@ def read_design(path: Path) -> Design:
     Raises:
         BankError: a heading or a key is missing, or a line of a list has the wrong form.
     """
-    document = read_document(path)
-    if missing := [heading for heading in HEADINGS if heading not in document.sections]:
-        raise BankError(f"{path}:1: heading `## {missing[0]}` is missing")
-    meta = {key: tuple(value) if isinstance(value, list) else value for key, value in document.meta.items()}
-    try:
-        return Design(**meta, **_texts(document), **_lists(document))
-    except TypeError as error:
-        raise BankError(f"{path}:1: front matter: {str(error).replace('Design.__init__() ', '')}") from None
+    document = read_headed(path, HEADINGS)
+    return record_of(Design, document, **_texts(document), **_lists(document))
 
 
 def _texts(document: Document) -> dict[str, str]:

@@ -17,6 +17,7 @@ from recsys_course.interview.design_round import Round
 from recsys_course.interview.design_rubric import load_rubric
 from recsys_course.interview.layout import pad, width
 from recsys_course.interview.outcome import Outcome, PracticeError
+from recsys_course.interview.records import by_id
 from recsys_course.interview.screen import Ended, Screen
 
 PASS = 65  # percent, "hire"
@@ -40,9 +41,7 @@ def load(design: str, bank: Path = BANK) -> Design:
         PracticeError: there is none.
     """
     files = {path.name.partition("-")[0]: path for path in design_files(bank)}
-    if design.upper() not in files:
-        raise PracticeError(f"there is no design {design!r}: there are {', '.join(files)}")
-    return read_design(files[design.upper()])
+    return read_design(by_id(design, files, "design", PracticeError))
 
 
 def sit(

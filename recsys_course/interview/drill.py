@@ -5,7 +5,7 @@ sees it; grades again. The difference of the two grades says how well one judges
 second grade and the clock; the learner may lower it, never raise it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -79,6 +79,7 @@ def drill(
     limit: int | None = None,
     language: str = "both",
     now: datetime | None = None,
+    new: int = schedule.NEW_A_DAY,
 ) -> int:
     """Go through today's cards and return how many were done.
 
@@ -88,19 +89,25 @@ def drill(
         limit: at most so many.
         language: of the prompts, one of ``LANGUAGES``.
         now: None takes the clock.
+        new: how many questions may be met for the first time today.
     """
     questions = {question.id: question for question in bank.all_questions()}
     items = deck(list(questions.values()), topics)
     done = answered()
-    cards = schedule.today(items, done, now or datetime.now(UTC), reviews.interview_day())[:limit]
+    cards = schedule.today(items, done, now or datetime.now(UTC), reviews.interview_day(), new_a_day=new)[:limit]
     if not cards:
         screen.say(_nothing_due(items, done))
         return 0
+    return go_through(screen, cards, lambda card: practise(screen, questions[card.item.id], card, language))
+
+
+def go_through(screen: Screen, cards: Sequence[Due], practise: Callable[[Due], None]) -> int:
+    """Practise one card after the other until the learner leaves; return how many were done."""
     finished = 0
     try:
         for number, card in enumerate(cards, 1):
             screen.head(f"{number} of {len(cards)}")
-            practise(screen, questions[card.item.id], card, language)
+            practise(card)
             finished += 1
     except (Ended, KeyboardInterrupt):
         screen.say(f"\nStopped. {finished} of {len(cards)} done and kept; the others wait.")
@@ -124,7 +131,7 @@ def practise(screen: Screen, question: Question, card: Due, language: str = "bot
     show_answer(screen, question)
     final = grade(screen, question, answered.hints, before=first)
     rating = _rating(screen, final.percent, answered.seconds <= ANSWER_SECONDS)
-    _follow_up(screen, question)
+    show_follow_ups(screen, question)
     standing = keep(question, rating, answered.seconds, first, final)
     missed = ", with what you missed" if standing.due < standing.card.due else ""
     screen.say(f"Comes back on {schedule.local_day(standing.due)}{missed}.{LEECH if standing.is_leech else ''}")
@@ -273,10 +280,12 @@ def _rating(screen: Screen, percent: int, in_time: bool) -> int:
     return evidence
 
 
-def _follow_up(screen: Screen, question: Question) -> None:
+def show_follow_ups(screen: Screen, question: Question) -> None:
+    """What an interviewer would ask next, on what condition, and what a good reply has."""
     screen.say("\nBe ready for:", style="bold")
     for follow_up in question.follow_ups:
         screen.say(f"- If {follow_up.trigger}: {follow_up.ask}")
+        screen.say(f"Good: {follow_up.expect}", indent=2)
 
 
 def _nothing_due(items: Collection[Item], done: Collection[reviews.Review]) -> str:
@@ -284,4 +293,6 @@ def _nothing_due(items: Collection[Item], done: Collection[reviews.Review]) -> s
     times = [standings[item.id].due for item in items if item.id in standings]
     if not times:
         return "There is no card in these topics. `recsys-course drill` alone takes all."
-    return f"Nothing is due. The next card comes on {schedule.local_day(min(times))}."
+    new = f" New ones are met {schedule.NEW_A_DAY} a day, mocks included; `--new 12` takes more."
+    more = new if len(times) < len(items) else ""
+    return f"Nothing is due. The next card comes on {schedule.local_day(min(times))}.{more}"

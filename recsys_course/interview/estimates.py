@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 
 from recsys_course.interview import reviews, schedule
 from recsys_course.interview.capacity import CapacityError
-from recsys_course.interview.drill import ANSWER_SECONDS, WHY, prompts
+from recsys_course.interview.drill import ANSWER_SECONDS, WHY, go_through, prompts
 from recsys_course.interview.estimate_bank import NEAR, RIGHT, Estimate, Verdict, all_estimates, load, steps_markdown
 from recsys_course.interview.outcome import Outcome
 from recsys_course.interview.schedule import Due, Item
-from recsys_course.interview.screen import Ended, Screen, minutes
+from recsys_course.interview.screen import Screen, minutes
 
 POINTS = {RIGHT: 100, NEAR: 50}
 SLIP, LATE = 30, 20  # points: for a wrong dimension at first, and for an answer over time
@@ -62,17 +62,7 @@ def drill(screen: Screen, limit: int | None = None, language: str = "both", now:
     if not cards:
         screen.say(_nothing_due(items, done))
         return 0
-    finished = 0
-    try:
-        for place, card in enumerate(cards, 1):
-            screen.head(f"{place} of {len(cards)}")
-            practise(screen, estimates[card.item.id], card, language)
-            finished += 1
-    except (Ended, KeyboardInterrupt):
-        screen.say(f"\nStopped. {finished} of {len(cards)} done and kept; the others wait.")
-    else:
-        screen.say(f"\nAll {finished} done. `recsys-course next` names what comes now.")
-    return finished
+    return go_through(screen, cards, lambda card: practise(screen, estimates[card.item.id], card, language))
 
 
 def deck(estimates: Sequence[Estimate]) -> list[Item]:

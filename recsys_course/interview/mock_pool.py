@@ -35,17 +35,19 @@ def pool(kinds: Collection[str]) -> list[Part]:
 
 
 def history() -> History:
-    """How much of each topic was practised, and when what was last in a mock."""
-    done = {review.item for review in reviews.read()}
+    """How much of each topic was practised, and when what was last in a mock or, but for questions, solved outside."""
+    every = reviews.read()
+    done = {review.item for review in every}
     ids = [path.name.partition("-")[0] for path in bank.question_files()]
     topics = {letter: [one for one in ids if one[0] == letter] for letter in sorted({one[0] for one in ids})}
-    coverage = {letter: sum(one in done for one in every) / len(every) for letter, every in topics.items()}
-    shown = {}
+    coverage = {letter: sum(one in done for one in mine) / len(mine) for letter, mine in topics.items()}
+    shown = {review.item: review.time for review in every if review.mode in ("code", "debug", "design")}
     for event in reviews.JOURNAL.events():  # oldest first
         if event["item"] == SHOWN and isinstance(event.get("shown"), str):
             with contextlib.suppress(ValueError):  # no time: a line that somebody has edited
                 moment = datetime.fromisoformat(event["time"])
-                shown[event["shown"]] = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+                moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+                shown[event["shown"]] = max(moment, shown.get(event["shown"], moment))
     return History(coverage, shown)
 
 

@@ -6,7 +6,7 @@ plan can be looked at, left and taken up again without a state of its own.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -80,7 +80,9 @@ def weeks_before(interview: date, today: date) -> int:
 
 
 def steps(interview: date, weeks: int, today: date) -> list[Step]:
-    """All steps with their dates, in order; where days are missing, the first ones are for today.
+    """All steps with their dates, in order.
+
+    Where days are missing, the work is spread evenly over those that are left, and what comes every day comes on these.
 
     Args:
         interview: its day.
@@ -89,11 +91,23 @@ def steps(interview: date, weeks: int, today: date) -> list[Step]:
     """
     days = load(weeks)
     first = interview - timedelta(days=len(days))
-    return [
-        Step(step["do"], step.get("what", ""), step["minutes"], max(today, first + timedelta(days=number)))
+    dated = [
+        Step(step["do"], step.get("what", ""), step["minutes"], first + timedelta(days=number))
         for number, day in enumerate(days)
         for step in day
     ]
+    return dated if first >= today else _compressed(dated, interview, today)
+
+
+def _compressed(steps: Sequence[Step], interview: date, today: date) -> list[Step]:
+    left, spent = max((interview - today).days, 1), 0
+    work = [step for step in steps if step.kind not in DAILY]
+    total, found = sum(step.minutes for step in work), []
+    for step in work:
+        found.append(replace(step, day=today + timedelta(days=left * spent // total)))
+        spent += step.minutes
+    found += [step for step in steps if step.kind in DAILY and step.day >= today]
+    return sorted(found, key=lambda step: step.day)
 
 
 def done(steps: Sequence[Step], record: Record) -> list[bool]:

@@ -32,6 +32,7 @@ def _question(screen: Screen, name: str, level: str | None) -> None:
         raise PracticeError(str(error)) from None
     drill.show_prompt(screen, found, f"{found.minutes} min", "both")
     drill.show_answer(screen, found, level)
+    drill.show_follow_ups(screen, found)
 
 
 def _estimate(screen: Screen, name: str, _: str | None) -> None:
