@@ -15,6 +15,7 @@ from recsys_course.interview.design_file import FORMS, HEADINGS, PLACEHOLDER, sp
 from recsys_course.interview.outcome import PracticeError
 from recsys_course.interview.proofs import sentences, unproved
 from recsys_course.interview.rules import CHINESE, Bank, Found, all_sentences, markup, names
+from recsys_course.interview.task_rules import headed
 
 LEAST = {  # lines of a list
     "Clarify": 8,
@@ -74,14 +75,7 @@ def schema(document: Document, bank: Bank) -> Found:
 
 def texts(document: Document, bank: Bank) -> Found:
     """Every heading has text, in order, and the Chinese ones are Chinese."""
-    if list(document.sections) != list(HEADINGS):
-        yield 1, f"headings must be {', '.join(HEADINGS)}, in this order; got {', '.join(document.sections)}"
-    for heading, line in document.starts.items():
-        if not document.text(heading):
-            yield line, f"nothing below `## {heading}`"
-    for key, text in (("题目", document.text("题目")), ("title_zh", str(document.meta.get("title_zh")))):
-        if not CHINESE.search(text):
-            yield document.starts.get(key, document.meta_lines.get(key, 1)), f"{key} has no Chinese character"
+    yield from headed(document, HEADINGS)
 
 
 def lists(document: Document, bank: Bank) -> Found:
