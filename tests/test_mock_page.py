@@ -91,7 +91,7 @@ def test_every_part_has_its_points_time_hints_and_the_day_it_comes_back():
 def test_missed_points_open_follow_ups_and_what_comes_back_are_named():
     text = page_of(found()).text
     assert "Back tomorrow: C03, H01, J01." in text
-    assert "masks duplicates and says how $q < 1$ is estimated" in text and "C03: Plus or minus?" in text
+    assert "masks duplicates and says how q < 1 is estimated" in text and "C03: Plus or minus?" in text
 
 
 def test_the_lessons_to_read_are_those_of_the_weakest_parts_first_and_of_no_strong_one():
